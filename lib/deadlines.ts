@@ -1,0 +1,31 @@
+/** Every wait and every body this project allows, with its unit. */
+
+/** One KV request, from connecting to the last byte. Leaves room to answer 503 well within three seconds. */
+export const KV_TIMEOUT_MS = 2_000;
+/** Largest KV answer: every record of one user is under 200 KB. */
+export const KV_MAX_ANSWER_BYTES = 4 * 1024 * 1024;
+
+/** Fetching the issuer's public keys, and the most they may weigh. */
+export const JWKS_TIMEOUT_MS = 3_000;
+export const JWKS_MAX_BYTES = 256 * 1024;
+/** How long fetched keys are used without asking again. */
+export const JWKS_FRESH_MS = 10 * 60_000;
+/** The least time between two fetches, whatever `kid`s callers send. */
+export const JWKS_COOLDOWN_MS = 30_000;
+/** How long keys are used on after the issuer has stopped answering. */
+export const JWKS_STALE_MS = 24 * 60 * 60_000;
+
+/** A key check while a person waits for a page. */
+export const KEY_CHECK_TIMEOUT_MS = 10_000;
+export const KEY_CHECK_MAX_ANSWER_BYTES = 1024 * 1024;
+
+/** The longest silence in the middle of a provider's stream. */
+export const PROVIDER_IDLE_TIMEOUT_MS = 120_000;
+/** Bodies passed on to a provider. Vercel itself refuses request bodies over 4.5 MB before the function runs. */
+export const PROXY_MAX_REQUEST_BYTES = 100 * 1024 * 1024;
+/** An error answer of a provider is read whole, to take the key out of it, before it is passed on. */
+export const PROVIDER_ERROR_MAX_BYTES = 1024 * 1024;
+
+/** JSON bodies of our own routes. */
+export const JSON_MAX_BYTES = 64 * 1024;
+export const PROMPT_MAX_BYTES = 1024 * 1024;

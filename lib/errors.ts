@@ -1,0 +1,105 @@
+/**
+ * Everything that can go wrong, by code. One table maps a code to what the caller sees, so that no message
+ * is ever composed from a token, a key or a rejected value.
+ */
+
+const PROBLEMS = {
+  invalid_json: [400, 'Malformed JSON', 'The request body is not valid JSON.'],
+  invalid_request: [
+    400,
+    'Invalid request',
+    'The request does not have the expected form; `errors` names each field.',
+  ],
+  path_refused: [
+    400,
+    'Path refused',
+    'The path after the provider must be a plain path on the provider’s own origin.',
+  ],
+  token_missing: [401, 'Token missing', 'Send the session token as `Authorization: Bearer <token>`.'],
+  token_invalid: [
+    401,
+    'Token refused',
+    'The session token could not be verified. Sign in again for a new one.',
+  ],
+  token_expired: [401, 'Token expired', 'The session token has expired. Get a fresh one and try again.'],
+  key_missing: [403, 'No key stored', 'You have not stored a key for this provider.'],
+  key_unreadable: [403, 'Stored key unreadable', 'The stored key cannot be opened. Save it again.'],
+  key_not_public: [403, 'Key not for the browser', 'The key of this provider never leaves the server.'],
+  not_found: [404, 'Not found', 'There is nothing at this address.'],
+  unknown_provider: [404, 'Unknown provider', 'There is no such provider; GET /api/providers lists them.'],
+  method_not_allowed: [
+    405,
+    'Method not allowed',
+    'This address does not answer that method; see the Allow header.',
+  ],
+  body_too_large: [413, 'Body too large', 'The request body is larger than this address accepts.'],
+  key_rejected: [422, 'Key rejected', 'The provider does not accept this key.'],
+  rate_limited: [
+    429,
+    'Too many requests',
+    'You have reached the limit of calls per minute. Wait and try again.',
+  ],
+  internal: [500, 'Internal error', 'Something failed here. The request id finds it in the log.'],
+  not_configured: [500, 'Not configured', 'The deployment is missing a setting.'],
+  provider_error: [502, 'Provider failed', 'The provider answered with an error.'],
+  provider_redirected: [
+    502,
+    'Provider redirected',
+    'The provider answered with a redirect. It was not followed: it would have carried the key to another address.',
+  ],
+  provider_unreachable: [502, 'Provider unreachable', 'The provider could not be reached.'],
+  store_unavailable: [
+    503,
+    'Key store unavailable',
+    'The key store does not answer. Nothing was changed; try again shortly.',
+  ],
+  issuer_unavailable: [
+    503,
+    'Token issuer unavailable',
+    'The token issuer cannot be asked for its keys right now. Try again shortly.',
+  ],
+  provider_timeout: [504, 'Provider timed out', 'The provider did not answer in time.'],
+} as const satisfies Record<string, readonly [status: number, title: string, detail: string]>;
+
+export type ProblemCode = keyof typeof PROBLEMS;
+
+/** A field of the input that is wrong: `pointer` is an RFC 6901 JSON Pointer into the body. */
+export type FieldError = { readonly pointer: string; readonly detail: string };
+
+type ProblemOptions = {
+  /** Replaces the table's detail. A fixed text with public names in it, never with input. */
+  readonly detail?: string;
+  readonly errors?: readonly FieldError[];
+  /** Response headers that belong to the refusal, such as `Retry-After`. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Further public members of the problem document (RFC 9457, section 3.2). */
+  readonly members?: Readonly<Record<string, string | number>>;
+};
+
+/**
+ * The only error this project throws on purpose. It has no `cause`: causes of network and crypto libraries
+ * can hold the command, the token or the plaintext that failed.
+ */
+export class Problem extends Error {
+  override readonly name = 'Problem';
+  readonly code: ProblemCode;
+  readonly status: number;
+  readonly title: string;
+  readonly errors: readonly FieldError[];
+  readonly headers: Readonly<Record<string, string>>;
+  readonly members: Readonly<Record<string, string | number>>;
+
+  constructor(code: ProblemCode, options: ProblemOptions = {}) {
+    const [status, title, detail] = PROBLEMS[code];
+    super(options.detail ?? detail);
+    this.code = code;
+    this.status = status;
+    this.title = title;
+    this.errors = options.errors ?? [];
+    this.headers = options.headers ?? {};
+    this.members = options.members ?? {};
+  }
+}
+
+/** The codes with their status, title and detail, for `docs/errors.md` and its test. */
+export const problemTable: Readonly<Record<ProblemCode, readonly [number, string, string]>> = PROBLEMS;

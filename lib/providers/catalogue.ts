@@ -1,0 +1,271 @@
+/**
+ * The providers, as data. Adding one is one entry here and no code.
+ *
+ * Sources: each provider's API reference and its official SDK, read in November 2026. What an invalid key
+ * is answered with comes from documentation, not from calls; an answer not listed counts as "unknown" and
+ * the key is stored as unverified, never refused.
+ */
+
+/** One answer to a key check and what it says about the key. The first rule that fits decides. */
+export type CheckRule = {
+  readonly status: number;
+  /** The answer's body must contain this text. */
+  readonly includes?: string;
+  readonly says: 'valid' | 'rejected' | 'unknown';
+};
+
+export type Provider = {
+  readonly id: string;
+  readonly name: string;
+  /** The environment variables its SDKs and users' code read the key from; local mode writes the first. */
+  readonly variables: readonly [string, ...string[]];
+  /** Where every call goes: scheme and host, no path. `<ID>_BASE_URL` replaces it. */
+  readonly origin: string;
+  /** The one header the key travels in. */
+  readonly credential: { readonly header: string; readonly scheme?: 'Bearer' };
+  /** Query parameters in which its SDKs put a key; never passed on. */
+  readonly queryCredentials?: readonly string[];
+  /** Headers every call needs, unless the caller sends their own. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** A free call that tells a good key from a bad one. Without rules for it, 2xx is valid and 401 rejected. */
+  readonly check: {
+    readonly method: 'GET' | 'POST';
+    readonly path: string;
+    /** Where the check differs from `origin`; an override of the origin replaces this too. */
+    readonly origin?: string;
+    readonly rules?: readonly CheckRule[];
+  };
+  /** Where a person gets a key. */
+  readonly keyPage: string;
+  /** The key is made for the browser and may be handed to its owner's page. */
+  readonly publishable?: true;
+};
+
+const bearer = { header: 'authorization', scheme: 'Bearer' } as const;
+const says = (status: number, verdict: CheckRule['says'], includes?: string): CheckRule => ({
+  status,
+  says: verdict,
+  ...(includes === undefined ? {} : { includes }),
+});
+
+const entries = [
+  {
+    id: 'gemini',
+    name: 'Google Gemini',
+    variables: ['GEMINI_API_KEY', 'GOOGLE_API_KEY', 'GOOGLE_GENERATIVE_AI_API_KEY'],
+    origin: 'https://generativelanguage.googleapis.com',
+    credential: { header: 'x-goog-api-key' },
+    queryCredentials: ['key', 'access_token'],
+    check: {
+      method: 'GET',
+      path: '/v1beta/models?pageSize=1',
+      rules: [says(400, 'rejected', 'API_KEY_INVALID'), says(401, 'unknown')],
+    },
+    keyPage: 'https://aistudio.google.com/apikey',
+  },
+  {
+    id: 'exa',
+    name: 'Exa',
+    variables: ['EXA_API_KEY'],
+    origin: 'https://api.exa.ai',
+    credential: { header: 'x-api-key' },
+    check: { method: 'GET', path: '/websets/v0/teams/me' },
+    keyPage: 'https://dashboard.exa.ai/api-keys',
+  },
+  {
+    id: 'copilotkit',
+    name: 'CopilotKit',
+    variables: [
+      'COPILOTKIT_API_KEY',
+      'NEXT_PUBLIC_COPILOTKIT_API_KEY',
+      'NEXT_PUBLIC_COPILOT_CLOUD_PUBLIC_API_KEY',
+    ],
+    origin: 'https://api.cloud.copilotkit.ai',
+    credential: { header: 'x-copilotcloud-public-api-key' },
+    check: { method: 'GET', path: '/ciu' },
+    keyPage: 'https://cloud.copilotkit.ai',
+    publishable: true,
+  },
+  {
+    id: 'openai',
+    name: 'OpenAI',
+    variables: ['OPENAI_API_KEY'],
+    origin: 'https://api.openai.com',
+    credential: bearer,
+    check: {
+      method: 'GET',
+      path: '/v1/models',
+      rules: [says(401, 'valid', 'Missing scopes'), says(403, 'valid', 'Missing scopes')],
+    },
+    keyPage: 'https://platform.openai.com/api-keys',
+  },
+  {
+    id: 'anthropic',
+    name: 'Anthropic',
+    variables: ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN'],
+    origin: 'https://api.anthropic.com',
+    credential: { header: 'x-api-key' },
+    headers: { 'anthropic-version': '2023-06-01' },
+    check: { method: 'GET', path: '/v1/models?limit=1' },
+    keyPage: 'https://console.anthropic.com/settings/keys',
+  },
+  {
+    id: 'mistral',
+    name: 'Mistral',
+    variables: ['MISTRAL_API_KEY'],
+    origin: 'https://api.mistral.ai',
+    credential: bearer,
+    check: { method: 'GET', path: '/v1/models' },
+    keyPage: 'https://console.mistral.ai/api-keys',
+  },
+  {
+    id: 'groq',
+    name: 'Groq',
+    variables: ['GROQ_API_KEY'],
+    origin: 'https://api.groq.com',
+    credential: bearer,
+    check: { method: 'GET', path: '/openai/v1/models' },
+    keyPage: 'https://console.groq.com/keys',
+  },
+  {
+    id: 'tavily',
+    name: 'Tavily',
+    variables: ['TAVILY_API_KEY'],
+    origin: 'https://api.tavily.com',
+    credential: bearer,
+    check: { method: 'GET', path: '/usage' },
+    keyPage: 'https://app.tavily.com/home',
+  },
+  {
+    id: 'serper',
+    name: 'Serper',
+    variables: ['SERPER_API_KEY'],
+    origin: 'https://google.serper.dev',
+    credential: { header: 'x-api-key' },
+    check: { method: 'GET', path: '/account', rules: [says(403, 'rejected')] },
+    keyPage: 'https://serper.dev/api-keys',
+  },
+  {
+    id: 'firecrawl',
+    name: 'Firecrawl',
+    variables: ['FIRECRAWL_API_KEY'],
+    origin: 'https://api.firecrawl.dev',
+    credential: bearer,
+    check: { method: 'GET', path: '/v2/team/credit-usage' },
+    keyPage: 'https://www.firecrawl.dev/app/api-keys',
+  },
+  {
+    id: 'openrouter',
+    name: 'OpenRouter',
+    variables: ['OPENROUTER_API_KEY'],
+    origin: 'https://openrouter.ai',
+    credential: bearer,
+    check: { method: 'GET', path: '/api/v1/key' },
+    keyPage: 'https://openrouter.ai/settings/keys',
+  },
+  {
+    id: 'cohere',
+    name: 'Cohere',
+    variables: ['CO_API_KEY', 'COHERE_API_KEY'],
+    origin: 'https://api.cohere.com',
+    credential: bearer,
+    check: {
+      method: 'POST',
+      path: '/v1/check-api-key',
+      rules: [says(200, 'rejected', '"valid":false'), says(200, 'rejected', '"valid": false')],
+    },
+    keyPage: 'https://dashboard.cohere.com/api-keys',
+  },
+  {
+    id: 'deepseek',
+    name: 'DeepSeek',
+    variables: ['DEEPSEEK_API_KEY'],
+    origin: 'https://api.deepseek.com',
+    credential: bearer,
+    check: { method: 'GET', path: '/user/balance' },
+    keyPage: 'https://platform.deepseek.com/api_keys',
+  },
+  {
+    id: 'xai',
+    name: 'xAI',
+    variables: ['XAI_API_KEY'],
+    origin: 'https://api.x.ai',
+    credential: bearer,
+    check: { method: 'GET', path: '/v1/api-key', rules: [says(400, 'rejected')] },
+    keyPage: 'https://console.x.ai',
+  },
+  {
+    id: 'perplexity',
+    name: 'Perplexity',
+    variables: ['PERPLEXITY_API_KEY'],
+    origin: 'https://api.perplexity.ai',
+    credential: bearer,
+    check: { method: 'GET', path: '/async/chat/completions' },
+    keyPage: 'https://www.perplexity.ai/account/api/keys',
+  },
+  {
+    id: 'together',
+    name: 'Together AI',
+    variables: ['TOGETHER_API_KEY'],
+    origin: 'https://api.together.ai',
+    credential: bearer,
+    check: { method: 'GET', path: '/v1/models' },
+    keyPage: 'https://api.together.ai/settings/api-keys',
+  },
+  {
+    id: 'fireworks',
+    name: 'Fireworks AI',
+    variables: ['FIREWORKS_API_KEY'],
+    origin: 'https://api.fireworks.ai',
+    credential: bearer,
+    check: { method: 'GET', path: '/inference/v1/models', rules: [says(403, 'rejected')] },
+    keyPage: 'https://app.fireworks.ai/settings/users/api-keys',
+  },
+  {
+    id: 'huggingface',
+    name: 'Hugging Face',
+    variables: ['HF_TOKEN'],
+    origin: 'https://router.huggingface.co',
+    credential: bearer,
+    check: { method: 'GET', path: '/api/whoami-v2', origin: 'https://huggingface.co' },
+    keyPage: 'https://huggingface.co/settings/tokens',
+  },
+  {
+    id: 'stability',
+    name: 'Stability AI',
+    variables: ['STABILITY_API_KEY'],
+    origin: 'https://api.stability.ai',
+    credential: bearer,
+    check: { method: 'GET', path: '/v1/user/balance' },
+    keyPage: 'https://platform.stability.ai/account/keys',
+  },
+  {
+    id: 'elevenlabs',
+    name: 'ElevenLabs',
+    variables: ['ELEVENLABS_API_KEY'],
+    origin: 'https://api.elevenlabs.io',
+    credential: { header: 'xi-api-key' },
+    check: {
+      method: 'GET',
+      path: '/v1/user',
+      rules: [says(401, 'valid', 'missing_permissions'), says(400, 'rejected', 'invalid_api_key')],
+    },
+    keyPage: 'https://elevenlabs.io/app/settings/api-keys',
+  },
+] as const satisfies readonly Provider[];
+
+export type ProviderId = (typeof entries)[number]['id'];
+
+/** Every provider, in the order a person sees them. */
+export const catalogue: readonly (Provider & { readonly id: ProviderId })[] = entries;
+
+export const providerIds: readonly ProviderId[] = entries.map((entry) => entry.id);
+
+const byId: ReadonlyMap<string, Provider & { readonly id: ProviderId }> = new Map(
+  catalogue.map((entry) => [entry.id, entry]),
+);
+
+/** The provider of that id, or undefined. Ids are lower case; a `Map`, so that `__proto__` is no id. */
+export function findProvider(id: string): (Provider & { readonly id: ProviderId }) | undefined {
+  return byId.get(id);
+}
