@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import type { WebHandler } from '../http/create-web-server.ts';
+
+type Parts = {
+  readonly users: readonly string[];
+  readonly jwks: { readonly keys: readonly object[] };
+  readonly sign: (sub: string) => Promise<string>;
+  readonly url: () => string;
+};
+
+const TokenRequest = z.object({ user: z.string() });
+const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
+
+/**
+ * What the development issuer answers:
+ * `GET /.well-known/jwks.json`, `GET /.well-known/openid-configuration`,
+ * `POST /token` `{"user": "alice"}` → `{"token": "…"}`, and `GET /token?user=alice` → the token as text.
+ *
+ * Pages served from this machine may read the answers (CORS); pages of other sites may not, also not by
+ * pointing a name of theirs at 127.0.0.1, because a foreign `Host` is refused.
+ */
+export function issuerRoutes(parts: Parts): WebHandler {
+  return async (request) => {
+    const url = new URL(request.url);
+    if (!LOOPBACK_NAMES.has(url.hostname)) return text(421, 'This issuer answers on loopback only.');
+    const response = request.method === 'OPTIONS' ? preflight() : await route(parts, request, url);
+    return readableBy(request.headers.get('origin'), response);
+  };
+}
+
+async function route(parts: Parts, request: Request, url: URL): Promise<Response> {
+  const reading = request.method === 'GET' || request.method === 'HEAD';
+  if (url.pathname === '/.well-known/jwks.json' && reading) return json(200, parts.jwks);
+  if (url.pathname === '/.well-known/openid-configuration' && reading) {
+    return json(200, { issuer: parts.url(), jwks_uri: `${parts.url()}/.well-known/jwks.json` });
+  }
+  if (url.pathname === '/token' && reading) {
+    const user = url.searchParams.get('user');
+    return user !== null && parts.users.includes(user)
+      ? text(200, await parts.sign(user))
+      : text(404, `No such user. Ask for one of: ${parts.users.join(', ')}`);
+  }
+  if (url.pathname === '/token' && request.method === 'POST') {
+    const parsed = TokenRequest.safeParse(await request.json().catch(() => undefined));
+    return parsed.success && parts.users.includes(parsed.data.user)
+      ? json(200, { token: await parts.sign(parsed.data.user) })
+      : json(404, { error: 'no_such_user', users: parts.users });
+  }
+  return text(404, 'Here are /.well-known/jwks.json and /token?user=alice.');
+}
+
+function preflight(): Response {
+  return new Response(null, {
+    status: 204,
+    headers: {
+      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-headers': 'content-type',
+    },
+  });
+}
+
+function readableBy(origin: string | null, response: Response): Response {
+  response.headers.set('vary', 'Origin');
+  if (origin !== null && isLoopback(origin)) response.headers.set('access-control-allow-origin', origin);
+  return response;
+}
+
+function isLoopback(origin: string): boolean {
+  return LOOPBACK_NAMES.has(URL.parse(origin)?.hostname ?? '');
+}
+
+const noStore = { 'cache-control': 'no-store' };
+
+function json(status: number, value: unknown): Response {
+  return Response.json(value, { status, headers: noStore });
+}
+
+function text(status: number, value: string): Response {
+  return new Response(`${value}\n`, {
+    status,
+    headers: { ...noStore, 'content-type': 'text/plain; charset=utf-8' },
+  });
+}

@@ -1,0 +1,63 @@
+import { exportSPKI, importJWK, SignJWT } from 'jose';
+import { createWebServer } from '../http/create-web-server.ts';
+import { closeServer, LOOPBACK, listen } from '../http/listen.ts';
+import { issuerRoutes } from './issuer-routes.ts';
+import { loadSigningKey } from './signing-key.ts';
+
+export const TOKEN_LIFETIME_SECONDS = 600;
+
+export type Issuer = {
+  /** What the tokens' `iss` says, and the base of the issuer's addresses. */
+  readonly url: string;
+  readonly jwksUrl: string;
+  readonly publicKeyPem: string;
+  /** A token for any subject; `claims` are added to, or put in place of, its own. */
+  sign(sub: string, claims?: Readonly<Record<string, unknown>>): Promise<string>;
+  close(): Promise<void>;
+};
+
+export type IssuerOptions = {
+  /** Default: the system picks one. A taken port rejects with `EADDRINUSE`. */
+  readonly port?: number;
+  /** Who can have a token over HTTP. Default: alice and bob. */
+  readonly users?: readonly string[];
+  /** The page the tokens are for: their `azp`, as in a Clerk session token. Default: no `azp`. */
+  readonly authorizedParty?: string;
+  /** Keeps the signing key, so that tokens outlive a restart. Default: a new key each time. */
+  readonly keyFile?: string;
+};
+
+/**
+ * A real token issuer on loopback: public keys at `/.well-known/jwks.json`, and ES256 tokens of ten minutes
+ * with the claims of a Clerk session token (`iss`, `sub`, `iat`, `exp`, `azp`, no `aud`). It hands tokens to
+ * whoever asks from this machine, and to no page of another site. For development only.
+ */
+export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> {
+  const { port, users = ['alice', 'bob'], authorizedParty, keyFile } = options;
+  const { kid, privateJwk, publicJwk } = await loadSigningKey(keyFile);
+  const privateKey = await importJWK(privateJwk, 'ES256');
+  const publicKey = await importJWK(publicJwk, 'ES256', { extractable: true });
+  if (publicKey instanceof Uint8Array) throw new TypeError('An EC key cannot be a byte string.');
+
+  let url = '';
+  async function sign(sub: string, claims: Readonly<Record<string, unknown>> = {}): Promise<string> {
+    const issuedAt = Math.floor(Date.now() / 1000);
+    const standard = { iss: url, sub, iat: issuedAt, exp: issuedAt + TOKEN_LIFETIME_SECONDS };
+    const party = authorizedParty === undefined ? {} : { azp: authorizedParty };
+    return new SignJWT({ ...standard, ...party, ...claims })
+      .setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid })
+      .sign(privateKey);
+  }
+
+  const jwks = { keys: [{ ...publicJwk, kid, alg: 'ES256', use: 'sig' }] };
+  const server = createWebServer(issuerRoutes({ users, jwks, sign, url: () => url }));
+  url = `http://${LOOPBACK}:${await listen(server, port)}`;
+
+  return {
+    url,
+    jwksUrl: `${url}/.well-known/jwks.json`,
+    publicKeyPem: await exportSPKI(publicKey),
+    sign,
+    close: () => closeServer(server),
+  };
+}
