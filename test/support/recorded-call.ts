@@ -1,0 +1,62 @@
+import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from 'node:http';
+import { findProvider, type ProviderId } from '../../lib/providers/catalogue.ts';
+
+/** One request that reached an emulated provider. */
+export type RecordedCall = {
+  readonly provider: ProviderId;
+  readonly method: string;
+  /** The raw request target: path and query as they came over the wire. */
+  readonly target: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Names and values in turn, as they came over the wire, repeated ones too. */
+  readonly rawHeaders: readonly string[];
+  /** What the provider would bill: the value of its credential header, without the scheme. */
+  readonly credential: string | undefined;
+  /** The body so far; complete once `received` has settled. */
+  body(): Buffer;
+  json(): unknown;
+  readonly received: Promise<void>;
+  /** Settles when the caller closed the connection before the answer was complete. */
+  readonly left: Promise<void>;
+  hasLeft(): boolean;
+};
+
+export function recordCall(
+  provider: ProviderId,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): RecordedCall {
+  const chunks: Buffer[] = [];
+  let gone = false;
+  const body = () => Buffer.concat(chunks);
+  return {
+    provider,
+    method: incoming.method ?? '',
+    target: incoming.url ?? '',
+    headers: incoming.headers,
+    rawHeaders: incoming.rawHeaders,
+    credential: credentialOf(provider, incoming.headers),
+    body,
+    json: () => JSON.parse(body().toString()),
+    received: new Promise((resolve) => {
+      incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
+      incoming.on('end', resolve);
+      incoming.on('error', () => resolve());
+    }),
+    left: new Promise((resolve) => {
+      outgoing.on('close', () => {
+        if (outgoing.writableFinished) return;
+        gone = true;
+        resolve();
+      });
+    }),
+    hasLeft: () => gone,
+  };
+}
+
+function credentialOf(provider: ProviderId, headers: IncomingHttpHeaders): string | undefined {
+  const credential = findProvider(provider)?.credential;
+  const value = credential === undefined ? undefined : headers[credential.header];
+  if (typeof value !== 'string') return undefined;
+  return credential?.scheme === undefined ? value : value.replace(/^Bearer /, '');
+}

@@ -1,0 +1,124 @@
+import { randomBytes } from 'node:crypto';
+import { startKv } from '../../dev/kv/start-kv.ts';
+import { startTestIssuer, type TestIssuer } from './issuer.ts';
+import { startTestProviders, type TestProviders } from './providers.ts';
+import type { RecordedCall } from './recorded-call.ts';
+
+/** One request that reached the KV, as its commands. */
+export type KvRequest = readonly (readonly string[])[];
+
+export type World = {
+  readonly kv: {
+    readonly url: string;
+    readonly token: string;
+    /** Every request so far; a pipeline is one request. */
+    readonly requests: KvRequest[];
+    /** Stops the store alone, as an outage. */
+    stop(): Promise<void>;
+  };
+  readonly issuer: TestIssuer;
+  readonly providers: TestProviders;
+  /** What reached the providers: the same list as `providers.calls`. */
+  readonly calls: readonly RecordedCall[];
+  /** The functions' configuration. It is in `process.env` until `close`, unless `applyEnv` is false. */
+  readonly env: Readonly<Record<string, string>>;
+  tokenFor(user: string, claims?: Readonly<Record<string, unknown>>): Promise<string>;
+  /** Stops everything and puts `process.env` back as it was. */
+  close(): Promise<void>;
+};
+
+export type WorldOptions = {
+  /** Default: production, where every user has their own keys. */
+  readonly mode?: 'local' | 'production';
+  /** Added to the configuration, or put in place of a variable of it. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly issuerAlg?: string;
+  /** Default: embedded, which needs no program installed. */
+  readonly kvEngine?: 'embedded' | 'redis-server';
+  /** Default true. Import the functions after this, and not before. */
+  readonly applyEnv?: boolean;
+};
+
+/**
+ * Everything the functions talk to, real and on loopback: a KV store in memory, a token issuer, and one
+ * recording server for each provider. Nothing in it reaches another machine, and nothing is left behind.
+ */
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const { mode = 'production', env: extra = {}, issuerAlg, kvEngine = 'embedded', applyEnv = true } = options;
+  const requests: KvRequest[] = [];
+  const [kv, issuer, providers] = await Promise.all([
+    startKv({ engine: kvEngine, onRequest: (commands) => requests.push(commands) }),
+    startTestIssuer(issuerAlg === undefined ? {} : { alg: issuerAlg }),
+    startTestProviders(),
+  ]);
+  const env = {
+    DEPLOY_ENV: mode,
+    KV_REST_API_URL: kv.url,
+    KV_REST_API_TOKEN: kv.token,
+    AUTH_ISSUER: issuer.url,
+    VAULT_KEYS: newMasterKey(),
+    RATE_LIMIT_PER_MINUTE: '1000000',
+    CRON_SECRET: randomBytes(24).toString('base64url'),
+    ...providers.env,
+    ...extra,
+  };
+  const restoreEnv = applyEnv ? setEnvironment(env) : () => {};
+
+  let kvStopped = false;
+  async function stopKv(): Promise<void> {
+    if (kvStopped) return;
+    kvStopped = true;
+    await kv.close();
+  }
+
+  return {
+    kv: { url: kv.url, token: kv.token, requests, stop: stopKv },
+    issuer,
+    providers,
+    calls: providers.calls,
+    env,
+    tokenFor: (user, claims) => issuer.sign(user, claims),
+    async close() {
+      restoreEnv();
+      await Promise.all([stopKv(), issuer.close(), providers.close()]);
+    },
+  };
+}
+
+/** One entry of `VAULT_KEYS`: an id and 32 random bytes. */
+export function newMasterKey(kid = `k${randomBytes(4).toString('hex')}`): string {
+  return `${kid}:${randomBytes(32).toString('base64url')}`;
+}
+
+/** A made-up provider key, different each time. */
+export function newProviderKey(prefix = 'sk-test-'): string {
+  return prefix + randomBytes(24).toString('base64url');
+}
+
+/** Variables that would turn a test on a developer's or CI machine into something else. */
+const CLEARED = [
+  'VERCEL_ENV',
+  'AWS_LAMBDA_FUNCTION_NAME',
+  'LAMBDA_TASK_ROOT',
+  'DEBUG',
+  'AUTH_JWKS_URL',
+  'AUTH_PUBLIC_KEY',
+  'AUTH_AUDIENCE',
+  'AUTH_AUTHORIZED_PARTIES',
+  'ALLOWED_ORIGINS',
+  'PROVIDER_TIMEOUT_SECONDS',
+];
+
+/** Sets the variables and gives what puts everything back. */
+function setEnvironment(env: Readonly<Record<string, string>>): () => void {
+  const names = [...CLEARED, ...Object.keys(env)];
+  const former = names.map((name) => [name, process.env[name]] as const);
+  for (const name of CLEARED) delete process.env[name];
+  Object.assign(process.env, env);
+  return () => {
+    for (const [name, value] of former) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  };
+}
