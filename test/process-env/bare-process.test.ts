@@ -1,0 +1,143 @@
+/** The same promises in a plain Node process, without a test runner in it: module systems, order, flags. */
+import { execFile } from 'node:child_process';
+import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+
+const run = promisify(execFile);
+const lib = join(import.meta.dirname, '../../lib');
+const directory = mkdtempSync(join(tmpdir(), 'bare-process-'));
+
+/** Statements that open a scope for the user's key, for a program of either module system. */
+const OPEN = `
+const scope = installScopedEnvironment().open({
+  covered: new Set(['OPENAI_API_KEY', 'EXA_API_KEY']),
+  keys: new Map([['OPENAI_API_KEY', { reveal: () => 'the-users' }]]),
+});
+`;
+const urlOf = (path: string) => JSON.stringify(pathToFileURL(join(lib, path)).href);
+
+async function runProgram(
+  name: string,
+  program: string,
+  options: { readonly flags?: readonly string[]; readonly env?: Readonly<Record<string, string>> } = {},
+) {
+  const file = join(directory, name);
+  writeFileSync(file, program);
+  const env = {
+    PATH: process.env.PATH,
+    OPENAI_API_KEY: 'operators',
+    EXA_API_KEY: 'operators',
+    ...options.env,
+  };
+  return run(process.execPath, [...(options.flags ?? []), file], { env });
+}
+
+describe('a value taken from node:process', () => {
+  it('by an ES import is the view, imported before it was wrapped or after', async () => {
+    writeFileSync(
+      join(directory, 'legacy.mjs'),
+      `import process, { env } from 'node:process'; import * as all from 'process';
+       export const read = () => [env.OPENAI_API_KEY, process.env.OPENAI_API_KEY, all.env.OPENAI_API_KEY, env.EXA_API_KEY];`,
+    );
+    const { stdout } = await runProgram(
+      'order.mjs',
+      `import { read } from './legacy.mjs';
+       const { installScopedEnvironment } = await import(${urlOf('process-env/scoped-environment.ts')});
+       ${OPEN}
+       const { env } = await import('node:process');
+       console.log(JSON.stringify([read(), scope.run(read), scope.run(() => env.OPENAI_API_KEY)]));`,
+    );
+    expect(JSON.parse(stdout)).toEqual([
+      ['operators', 'operators', 'operators', 'operators'],
+      ['the-users', 'the-users', 'the-users', null],
+      'the-users',
+    ]);
+  });
+
+  it('by require is the view where it is read through process or taken once wrapped, and the real one before', async () => {
+    const { stdout } = await runProgram(
+      'order.cjs',
+      `const { installScopedEnvironment } = require(${JSON.stringify(join(lib, 'process-env/scoped-environment.ts'))});
+       const { env: before } = require('process');
+       ${OPEN}
+       const { env } = require('process');
+       console.log(JSON.stringify(scope.run(() => [env, require('node:process').env, before].map((seen) => seen.OPENAI_API_KEY))));`,
+    );
+    expect(JSON.parse(stdout)).toEqual(['the-users', 'the-users', 'operators']);
+  });
+});
+
+it('works beside --env-file, NODE_DEBUG, NODE_OPTIONS and a time zone set in the environment', async () => {
+  const file = join(directory, 'variables.env');
+  writeFileSync(file, 'FROM_FILE=yes\nEXA_API_KEY=of-the-file\n');
+  const { stdout, stderr } = await runProgram(
+    'flags.mjs',
+    `import { installScopedEnvironment } from ${urlOf('process-env/scoped-environment.ts')};
+     import { debuglog } from 'node:util';
+     ${OPEN}
+     const hour = () => new Date(0).getHours();
+     const seen = scope.run(() => {
+       debuglog('legacy')('heard');
+       const before = hour();
+       process.env.TZ = 'Asia/Tokyo';
+       return [process.env.FROM_FILE, process.env.EXA_API_KEY, before, hour()];
+     });
+     const after = hour();
+     process.env.TZ = 'Asia/Tokyo';
+     console.log(JSON.stringify([...seen, after, hour()]));`,
+    {
+      flags: [`--env-file=${file}`],
+      env: { TZ: 'UTC', NODE_DEBUG: 'legacy', NODE_OPTIONS: '--no-warnings' },
+    },
+  );
+  // A scope's own TZ moves no clock of others; outside, Node notices the change as ever.
+  expect(JSON.parse(stdout)).toEqual(['yes', null, 0, 0, 0, 9]);
+  expect(stderr).toContain('heard');
+});
+
+it('serves two copies of itself in one process, as bundles of two functions are', async () => {
+  mkdirSync(join(directory, 'copy/process-env'), { recursive: true });
+  for (const file of [
+    'secret.ts',
+    ...['environment-scope', 'environment-view', 'node-runtime', 'scoped-environment'].map(
+      (name) => `process-env/${name}.ts`,
+    ),
+  ]) {
+    copyFileSync(join(lib, file), join(directory, 'copy', file));
+  }
+  const { stdout } = await runProgram(
+    'copies.mjs',
+    `import { installScopedEnvironment as other } from './copy/process-env/scoped-environment.ts';
+     import { installScopedEnvironment } from ${urlOf('process-env/scoped-environment.ts')};
+     other();
+     ${OPEN}
+     console.log(scope.run(() => process.env.OPENAI_API_KEY), process.env.OPENAI_API_KEY);`,
+  );
+  expect(stdout).toBe('the-users operators\n');
+});
+
+it('says so when the environment is locked already', async () => {
+  const program = `
+    Object.defineProperty(process, 'env', { value: process.env, writable: false, configurable: false });
+    const { installScopedEnvironment } = await import(${urlOf('process-env/scoped-environment.ts')});
+    installScopedEnvironment();`;
+  await expect(runProgram('locked.mjs', program)).rejects.toThrow('Cannot redefine property: env');
+});
+
+it('says on the edge runtime, at import, that it needs Node', async () => {
+  const program = (setup: string) => `
+    ${setup}
+    import(${urlOf('process-env/scoped-environment.ts')}).catch((error) => console.log(error.message));`;
+  for (const setup of [
+    'globalThis.EdgeRuntime = "edge-runtime";',
+    'Object.defineProperty(globalThis, "process", { value: undefined });',
+    'Object.defineProperty(globalThis, "process", { value: { env: {} } });',
+  ]) {
+    const { stdout } = await runProgram('edge.mjs', program(setup));
+    expect(stdout).toContain('withUserEnv needs the Node.js runtime');
+  }
+});
