@@ -10,8 +10,10 @@ export const JWKS_TIMEOUT_MS = 3_000;
 export const JWKS_MAX_BYTES = 256 * 1024;
 /** How long fetched keys are used without asking again. */
 export const JWKS_FRESH_MS = 10 * 60_000;
-/** The least time between two fetches, whatever `kid`s callers send. */
+/** The least time between two fetches for the sake of an unknown `kid`, whatever callers send. */
 export const JWKS_COOLDOWN_MS = 30_000;
+/** The least time between two tries of an issuer that does not answer. */
+export const JWKS_RETRY_MS = 1_000;
 /** How long keys are used on after the issuer has stopped answering. */
 export const JWKS_STALE_MS = 24 * 60 * 60_000;
 
@@ -25,6 +27,9 @@ export const PROVIDER_IDLE_TIMEOUT_MS = 120_000;
 export const PROXY_MAX_REQUEST_BYTES = 100 * 1024 * 1024;
 /** An error answer of a provider is read whole, to take the key out of it, before it is passed on. */
 export const PROVIDER_ERROR_MAX_BYTES = 1024 * 1024;
+
+/** A provider's JSON answer that is read whole before it is passed on. */
+export const JSON_MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 /** JSON bodies of our own routes. */
 export const JSON_MAX_BYTES = 64 * 1024;

@@ -15,6 +15,11 @@ const PROBLEMS = {
     'Path refused',
     'The path after the provider must be a plain path on the provider’s own origin.',
   ],
+  provider_refused: [
+    400,
+    'Provider refused the request',
+    'The provider accepted the key and refused the request; `providerMessage` has its reason.',
+  ],
   token_missing: [401, 'Token missing', 'Send the session token as `Authorization: Bearer <token>`.'],
   token_invalid: [
     401,
@@ -38,6 +43,11 @@ const PROBLEMS = {
     429,
     'Too many requests',
     'You have reached the limit of calls per minute. Wait and try again.',
+  ],
+  provider_limited: [
+    429,
+    'Provider limit reached',
+    'The provider limits calls with this key at the moment. Wait and try again.',
   ],
   internal: [500, 'Internal error', 'Something failed here. The request id finds it in the log.'],
   not_configured: [500, 'Not configured', 'The deployment is missing a setting.'],

@@ -1,0 +1,11 @@
+import { app, endpoint } from '../lib/app.ts';
+import { PROMPT_MAX_BYTES } from '../lib/deadlines.ts';
+import { generateCall } from '../lib/generate-call.ts';
+import { route } from '../lib/http/endpoint.ts';
+import { generateBody } from '../lib/providers/generate.ts';
+
+export const { GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS } = endpoint('/api/generate', {
+  POST: route({ body: generateBody, maxBodyBytes: PROMPT_MAX_BYTES }, async (call) =>
+    generateCall(await app(), call),
+  ),
+});

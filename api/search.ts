@@ -1,0 +1,8 @@
+import { app, endpoint } from '../lib/app.ts';
+import { searchCall } from '../lib/calls.ts';
+import { route } from '../lib/http/endpoint.ts';
+import { searchBody } from '../lib/providers/search.ts';
+
+export const { GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS } = endpoint('/api/search', {
+  POST: route({ body: searchBody }, async (call) => searchCall(await app(), call)),
+});

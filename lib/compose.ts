@@ -1,0 +1,89 @@
+/** Putting the parts together for one configuration. Everything a part needs is handed to it here. */
+import { type Config, ConfigError } from './config.ts';
+import { Problem } from './errors.ts';
+import type { Gate } from './http/endpoint.ts';
+import { findToken } from './identity/find-token.ts';
+import { createIssuerKeys } from './identity/issuer-keys.ts';
+import { createPublicKey } from './identity/public-key.ts';
+import type { UserId } from './identity/user-id.ts';
+import { createTokenVerifier } from './identity/verify-token.ts';
+import { createKeys, type Keys } from './keys/keys.ts';
+import { createKv, type Kv } from './kv/kv.ts';
+import { createAdmit } from './limits/admit.ts';
+import type { Send } from './outgoing/send.ts';
+import type { ProviderId } from './providers/catalogue.ts';
+import type { Via } from './providers/forward.ts';
+import { openUserKeys, type UserKeys } from './user-keys.ts';
+import { noteUse, readBundle } from './vault/bundle.ts';
+import { createKeyRing } from './vault/key-ring.ts';
+
+export type Runtime = {
+  readonly send: Send;
+  /** Work that may outlive the response. */
+  readonly after: (work: Promise<unknown>) => void;
+  readonly clock?: () => Date;
+};
+
+export type App = Gate & {
+  readonly config: Config;
+  readonly kv: Kv;
+  readonly keys: Keys;
+  readonly via: Via;
+  /**
+   * Runs `fn` with the user's own keys of these providers: counts the call and fetches the sealed keys in one
+   * KV request, opens what `fn` asks for, forgets.
+   */
+  useKeys<T>(
+    user: UserId,
+    providers: readonly ProviderId[],
+    fn: (keys: UserKeys) => T | Promise<T>,
+  ): Promise<T>;
+};
+
+/** `lastUsedAt` is kept to the minute, so that a busy key costs no write per call. */
+const USE_NOTE_INTERVAL_MS = 60_000;
+
+/**
+ * @throws ConfigError when `AUTH_PUBLIC_KEY` cannot be read as a key.
+ */
+export async function composeApp(
+  config: Config,
+  { send, after, clock = () => new Date() }: Runtime,
+): Promise<App> {
+  const { auth } = config;
+  const findKey = auth.publicKey
+    ? await createPublicKey(auth.publicKey).catch(() => {
+        throw new ConfigError([{ variable: 'AUTH_PUBLIC_KEY', complaint: 'cannot be read as a public key' }]);
+      })
+    : createIssuerKeys(auth.jwksUrl, send, () => clock().getTime());
+  const verifyToken = createTokenVerifier(auth, findKey);
+  const ring = await createKeyRing(config.vaultKeys);
+  const kv = createKv(config.kv, send);
+  const admit = createAdmit(kv, config.rateLimitPerMinute, clock);
+  const via = { send, baseUrls: config.baseUrls, providerTimeoutMs: config.providerTimeoutMs };
+
+  return {
+    config,
+    kv,
+    via,
+    keys: createKeys({ kv, ring, admit, via, clock }),
+    allowedOrigins: config.allowedOrigins,
+
+    async authenticate(request, tokenHeader) {
+      const token = findToken(request.headers, tokenHeader);
+      if (token === undefined)
+        throw new Problem('token_missing', { headers: { 'www-authenticate': 'Bearer' } });
+      return verifyToken(token, clock());
+    },
+
+    async useKeys(user, providers, fn) {
+      const bundle = await admit(user, readBundle(user, providers));
+      const noteOpened = (provider: ProviderId) => {
+        const lastUsedAt = Date.parse(bundle.get(provider)?.lastUsedAt ?? '') || 0;
+        if (clock().getTime() - lastUsedAt < USE_NOTE_INTERVAL_MS) return;
+        after(kv.ask(noteUse(user, provider, clock())).catch(() => undefined));
+      };
+      return openUserKeys({ ring, user, bundle, noteOpened }, fn);
+    },
+  };
+}

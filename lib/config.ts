@@ -1,0 +1,184 @@
+/**
+ * The only reader of the environment. It decides the mode, and refuses to start on a half-configured
+ * deployment. It never repeats a value: an error names variables alone.
+ */
+import { z } from 'zod';
+import { type ProviderId, providerIds } from './providers/catalogue.ts';
+import { Secret } from './secret.ts';
+import { parseMasterKeys } from './vault/master-keys.ts';
+
+export type Mode = 'local' | 'production';
+
+/** The variables as the platform hands them over. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export type Config = {
+  readonly mode: Mode;
+  readonly kv: { readonly url: string; readonly token: Secret };
+  readonly auth: {
+    readonly issuer: string;
+    readonly jwksUrl: string;
+    /** PEM (SPKI) or JWK text. When set, no token is ever verified over the network. */
+    readonly publicKey: string | undefined;
+    /** Accepted `aud` values; empty: any. */
+    readonly audience: readonly string[];
+    /** Accepted `azp` values; empty: any. */
+    readonly authorizedParties: readonly string[];
+  };
+  /** The text of `VAULT_KEYS`, known to be well-formed. */
+  readonly vaultKeys: Secret;
+  readonly allowedOrigins: readonly string[];
+  readonly rateLimitPerMinute: number;
+  /** How long a provider may take to begin its answer. */
+  readonly providerTimeoutMs: number;
+  readonly cronSecret: Secret | undefined;
+  /** The operator's overrides of provider origins, without a trailing slash. */
+  readonly baseUrls: ReadonlyMap<ProviderId, string>;
+};
+
+/** Something in the environment is missing or malformed. The message names each variable and no value. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly variables: readonly string[];
+
+  constructor(complaints: readonly { readonly variable: string; readonly complaint: string }[]) {
+    super(complaints.map(({ variable, complaint }) => `${variable}: ${complaint}`).join('; '));
+    this.variables = complaints.map(({ variable }) => variable);
+  }
+}
+
+/**
+ * Local only where nothing shows a deployment. The markers come first because Vercel exposes `VERCEL_*` only
+ * where a project setting says so: a deployment must not become local by a missing variable.
+ */
+export function decideMode(env: Environment): Mode {
+  const deployed =
+    env.VERCEL_ENV === 'production' ||
+    env.VERCEL_ENV === 'preview' ||
+    env.NODE_ENV === 'production' ||
+    Boolean(env.AWS_LAMBDA_FUNCTION_NAME) ||
+    Boolean(env.LAMBDA_TASK_ROOT);
+  if (deployed) return 'production';
+  if (env.DEBUG === 'true') return 'local';
+  return (env.DEPLOY_ENV || 'local') === 'local' ? 'local' : 'production';
+}
+
+const LOOPBACK_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]']);
+
+const secureUrl = z.string('is missing').refine((text) => {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || url.username || url.password || url.search || url.hash) return false;
+  return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK_HOSTS.has(url.hostname));
+}, 'must be an https URL (http on a loopback host) without user, query or fragment');
+
+const nonEmpty = z.string('is missing').min(1, 'is empty');
+
+const list = z
+  .string()
+  .optional()
+  .transform((text) => (text ?? '').split(',').flatMap((part) => part.trim() || []));
+
+const origins = list.refine(
+  (entries) => entries.every((entry) => URL.canParse(entry) && new URL(entry).origin === entry),
+  'must be browser origins such as https://app.example, comma-separated, without path or trailing slash',
+);
+
+const wholeNumber = (fallback: number, least: number, most: number) => {
+  const complaint = `must be a whole number from ${least} to ${most}`;
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, complaint)
+    .transform(Number)
+    .refine((value) => value >= least && value <= most, complaint)
+    .default(fallback);
+};
+
+const publicKey = z
+  .string()
+  .refine(looksLikePublicKey, 'must be a public key: PEM (BEGIN PUBLIC KEY) or a JWK of kty RSA, EC or OKP')
+  .optional();
+
+const vaultKeys = nonEmpty.superRefine((text, context) => {
+  try {
+    parseMasterKeys(text);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is malformed' });
+  }
+});
+
+const variables = z.object({
+  KV_REST_API_URL: secureUrl,
+  KV_REST_API_TOKEN: nonEmpty,
+  AUTH_ISSUER: secureUrl,
+  AUTH_JWKS_URL: secureUrl.optional(),
+  AUTH_PUBLIC_KEY: publicKey,
+  AUTH_AUDIENCE: list,
+  AUTH_AUTHORIZED_PARTIES: list,
+  VAULT_KEYS: vaultKeys,
+  ALLOWED_ORIGINS: origins,
+  RATE_LIMIT_PER_MINUTE: wholeNumber(120, 1, 1_000_000),
+  PROVIDER_TIMEOUT_SECONDS: wholeNumber(120, 1, 800),
+  CRON_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
+});
+
+/** `OPENAI_BASE_URL` for `openai`, and so on. */
+export function baseUrlVariable(provider: ProviderId): string {
+  return `${provider.toUpperCase()}_BASE_URL`;
+}
+
+/**
+ * The whole configuration, frozen. Empty variables count as unset.
+ *
+ * @throws ConfigError naming every variable that is missing or malformed.
+ */
+export function loadConfig(env: Environment = process.env): Config {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = variables.safeParse(set);
+  const overrides = providerIds.flatMap((provider) => {
+    const value = set[baseUrlVariable(provider)];
+    return value === undefined ? [] : [{ provider, value: value.replace(/\/+$/, '') }];
+  });
+  const complaints = [
+    ...(parsed.success ? [] : parsed.error.issues).map((issue) => ({
+      variable: String(issue.path[0]),
+      complaint: issue.message,
+    })),
+    ...overrides
+      .filter(({ value }) => !secureUrl.safeParse(value).success)
+      .map(({ provider }) => ({ variable: baseUrlVariable(provider), complaint: 'must be an https URL' })),
+  ];
+  if (!parsed.success || complaints.length > 0) throw new ConfigError(complaints);
+
+  const values = parsed.data;
+  return Object.freeze({
+    mode: decideMode(env),
+    kv: Object.freeze({
+      url: values.KV_REST_API_URL.replace(/\/+$/, ''),
+      token: new Secret(values.KV_REST_API_TOKEN),
+    }),
+    auth: Object.freeze({
+      issuer: values.AUTH_ISSUER,
+      jwksUrl: values.AUTH_JWKS_URL ?? `${values.AUTH_ISSUER.replace(/\/+$/, '')}/.well-known/jwks.json`,
+      publicKey: values.AUTH_PUBLIC_KEY,
+      audience: values.AUTH_AUDIENCE,
+      authorizedParties: values.AUTH_AUTHORIZED_PARTIES,
+    }),
+    vaultKeys: new Secret(values.VAULT_KEYS),
+    allowedOrigins: values.ALLOWED_ORIGINS,
+    rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
+    providerTimeoutMs: values.PROVIDER_TIMEOUT_SECONDS * 1000,
+    cronSecret: values.CRON_SECRET === undefined ? undefined : new Secret(values.CRON_SECRET),
+    baseUrls: new Map(overrides.map(({ provider, value }) => [provider, value])),
+  });
+}
+
+const publicJwk = z.object({ kty: z.enum(['RSA', 'EC', 'OKP']), d: z.undefined() });
+
+function looksLikePublicKey(text: string): boolean {
+  if (!text.trimStart().startsWith('{')) return /^\s*-----BEGIN PUBLIC KEY-----/.test(text);
+  try {
+    return publicJwk.safeParse(JSON.parse(text)).success;
+  } catch {
+    return false;
+  }
+}

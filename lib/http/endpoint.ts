@@ -1,0 +1,145 @@
+/**
+ * A function file's handlers: request id, CORS, method, authentication, path and body, action, response.
+ * In that order, for every route, and the only place that catches.
+ */
+import type { ZodType } from 'zod';
+import { JSON_MAX_BYTES } from '../deadlines.ts';
+import { Problem } from '../errors.ts';
+import type { UserId } from '../identity/user-id.ts';
+import { describeOrigin, log } from '../log.ts';
+import { allowOrigin, preflight } from './cors.ts';
+import { conform, readJson } from './json.ts';
+import { matchPath } from './path.ts';
+import { problemResponse } from './problem-response.ts';
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+type Method = (typeof METHODS)[number];
+
+type Params = Readonly<Record<string, string>>;
+
+export type Call = { readonly request: Request; readonly requestId: string; readonly params: Params };
+export type UserCall<Body, Query> = Call & {
+  readonly user: UserId;
+  readonly body: Body;
+  readonly query: Query;
+};
+
+export type Gate = {
+  readonly allowedOrigins: readonly string[];
+  /** The caller, from the token in `tokenHeader` or the bearer header. Throws a 401 or 503 Problem. */
+  authenticate(request: Request, tokenHeader?: string): Promise<UserId>;
+};
+
+/** One method of an endpoint, made by `publicRoute` or `route`. */
+export type Route = (gate: Gate, call: Call) => Promise<Response>;
+export type Handler = (request: Request) => Promise<Response>;
+
+/** A route that anybody may call. */
+export function publicRoute(action: (call: Call) => Response | Promise<Response>): Route {
+  return async (_gate, call) => action(call);
+}
+
+type RouteInput<Body, Query> = {
+  readonly body?: ZodType<Body>;
+  readonly maxBodyBytes?: number;
+  readonly query?: ZodType<Query>;
+  /** The header in which the SDK behind this path puts its key, so perhaps the token. */
+  readonly tokenHeader?: (params: Params) => string | undefined;
+};
+
+/** A route for a verified user. Body and query are parsed after the caller is known. */
+export function route<Body = undefined, Query = undefined>(
+  input: RouteInput<Body, Query>,
+  action: (call: UserCall<Body, Query>) => Promise<Response>,
+): Route {
+  return async (gate, call) => {
+    const user = await gate.authenticate(call.request, input.tokenHeader?.(call.params));
+    const query = parseQuery(call.request, input.query);
+    const body = await parseBody(call.request, input);
+    return action({ ...call, user, body, query });
+  };
+}
+
+async function parseBody<Body, Query>(request: Request, input: RouteInput<Body, Query>): Promise<Body> {
+  // Without a schema `Body` is `undefined`, by the default of the type parameter.
+  if (input.body === undefined) return undefined as Body;
+  return readJson(request, input.body, input.maxBodyBytes ?? JSON_MAX_BYTES);
+}
+
+function parseQuery<Query>(request: Request, schema: ZodType<Query> | undefined): Query {
+  if (schema === undefined) return undefined as Query;
+  return conform(Object.fromEntries(new URL(request.url).searchParams), schema);
+}
+
+/**
+ * Handlers for every method, as the function file exports them. A method without a route is answered with 405
+ * and `Allow`; OPTIONS is the CORS preflight. `open` composes the app on the first request, so that a
+ * deployment without its settings answers with a problem instead of dying.
+ */
+export function createEndpoint(open: () => Promise<Gate>) {
+  return (pattern: string, routes: Partial<Record<Method, Route>>): Record<Method, Handler> => {
+    const handle: Handler = async (request) => {
+      const requestId = crypto.randomUUID();
+      let allowedOrigins: readonly string[] = [];
+      let response: Response;
+      try {
+        const gate = await open();
+        allowedOrigins = gate.allowedOrigins;
+        response = await answer(gate, pattern, routes, request, requestId);
+      } catch (error) {
+        response = problemResponse(toProblem(error, requestId), requestId);
+      }
+      return finish(response, request, requestId, allowedOrigins);
+    };
+    return {
+      GET: handle,
+      HEAD: handle,
+      POST: handle,
+      PUT: handle,
+      PATCH: handle,
+      DELETE: handle,
+      OPTIONS: handle,
+    };
+  };
+}
+
+async function answer(
+  gate: Gate,
+  pattern: string,
+  routes: Partial<Record<Method, Route>>,
+  request: Request,
+  requestId: string,
+): Promise<Response> {
+  const params = matchPath(pattern, new URL(request.url).pathname);
+  if (params === undefined) throw new Problem('not_found');
+  if (request.method === 'OPTIONS') return preflight(request, gate.allowedOrigins);
+  const method = METHODS.find((name) => name === request.method);
+  const wanted = method === 'HEAD' ? (routes.HEAD ?? routes.GET) : method && routes[method];
+  if (wanted === undefined) {
+    const allow = [...Object.keys(routes), ...(routes.GET ? ['HEAD'] : []), 'OPTIONS'];
+    throw new Problem('method_not_allowed', { headers: { allow: [...new Set(allow)].join(', ') } });
+  }
+  return wanted(gate, { request, requestId, params });
+}
+
+function toProblem(error: unknown, requestId: string): Problem {
+  if (error instanceof Problem) return error;
+  log({ level: 'error', event: 'unexpected_error', requestId, ...describeOrigin(error) });
+  return new Problem('internal');
+}
+
+/** What every response carries. A provider's own `X-Request-Id` stays; ours is then the other header. */
+function finish(
+  response: Response,
+  request: Request,
+  requestId: string,
+  allowedOrigins: readonly string[],
+): Response {
+  const headers = new Headers(response.headers);
+  headers.set('cache-control', 'no-store');
+  headers.set('x-userkeys-request-id', requestId);
+  if (!headers.has('x-request-id')) headers.set('x-request-id', requestId);
+  allowOrigin(request, headers, allowedOrigins);
+  const body = request.method === 'HEAD' ? null : response.body;
+  return new Response(body, { status: response.status, headers });
+}

@@ -1,0 +1,145 @@
+/** A user's keys as the user manages them: list, save, check again, remove. */
+import { Problem } from '../errors.ts';
+import type { UserId } from '../identity/user-id.ts';
+import type { Kv } from '../kv/kv.ts';
+import type { Admit } from '../limits/admit.ts';
+import { type Provider, type ProviderId, providerIds } from '../providers/catalogue.ts';
+import { checkKey, type KeyVerdict } from '../providers/check-key.ts';
+import type { Via } from '../providers/forward.ts';
+import type { Secret } from '../secret.ts';
+import { keyMissing } from '../user-keys.ts';
+import { type BundleEntry, deleteBundle, deleteRecord, readBundle, replaceRecord } from '../vault/bundle.ts';
+import { openKey, sealKey } from '../vault/envelope.ts';
+import { hintOf, type KeyRecord, type KeyStatus } from '../vault/key-record.ts';
+import type { KeyRing } from '../vault/key-ring.ts';
+import { describeRecord, describeUnreadable, type KeyMetadata } from './key-metadata.ts';
+
+type KnownProvider = Provider & { readonly id: ProviderId };
+
+export type KeysDependencies = {
+  readonly kv: Kv;
+  readonly ring: KeyRing;
+  readonly admit: Admit;
+  readonly via: Via;
+  readonly clock: () => Date;
+};
+
+export type Keys = ReturnType<typeof createKeys>;
+
+/** How often a save tries again when others save the same key at the same time. */
+const SAVE_TRIES = 8;
+
+export function createKeys({ kv, ring, admit, via, clock }: KeysDependencies) {
+  const describe = async (user: UserId, provider: ProviderId, entry: BundleEntry): Promise<KeyMetadata> => {
+    if (entry.record === undefined) return describeUnreadable(provider, entry);
+    const opens = await openKey(ring, { user, provider }, entry.record.jwe).then(
+      () => true,
+      () => false,
+    );
+    return opens
+      ? describeRecord(provider, entry.record, entry.lastUsedAt)
+      : describeUnreadable(provider, entry);
+  };
+
+  const find = async (user: UserId, provider: ProviderId): Promise<BundleEntry> => {
+    const entry = (await admit(user, readBundle(user, [provider]))).get(provider);
+    if (entry === undefined) throw keyMissing(provider);
+    return entry;
+  };
+
+  return {
+    /** Every stored key, in the catalogue's order; one that does not open is listed as `unreadable`. */
+    async list(user: UserId): Promise<readonly KeyMetadata[]> {
+      const bundle = await admit(user, readBundle(user, providerIds));
+      return Promise.all([...bundle].map(([provider, entry]) => describe(user, provider, entry)));
+    },
+
+    /**
+     * One stored key; with the key itself when it is made for the browser.
+     *
+     * @throws Problem `key_missing`.
+     */
+    async read(user: UserId, provider: KnownProvider): Promise<KeyMetadata & { readonly key?: string }> {
+      const entry = await find(user, provider.id);
+      const metadata = await describe(user, provider.id, entry);
+      if (!provider.publishable || entry.record === undefined || metadata.status === 'unreadable')
+        return metadata;
+      const key = await openKey(ring, { user, provider: provider.id }, entry.record.jwe);
+      return { ...metadata, key: key.reveal() };
+    },
+
+    /**
+     * Checks the key with its provider, seals and stores it. Of two saves at once both are acknowledged and the
+     * later one stays.
+     *
+     * @throws Problem `key_rejected` when the provider says no; nothing is stored and a former key stays.
+     */
+    async save(
+      user: UserId,
+      provider: KnownProvider,
+      key: Secret,
+    ): Promise<{ created: boolean; metadata: KeyMetadata }> {
+      const bundle = await admit(user, readBundle(user, [provider.id]));
+      const verdict = await checkKey(provider, key, via);
+      if (verdict === 'rejected') {
+        throw new Problem('key_rejected', {
+          detail: `${provider.name} does not accept this key. Nothing was stored; check it at the provider.`,
+          members: { provider: provider.id, getKeyAt: provider.keyPage },
+        });
+      }
+      const jwe = await sealKey(ring, { user, provider: provider.id }, key);
+      let former = bundle.get(provider.id);
+      for (let tries = 0; tries < SAVE_TRIES; tries += 1) {
+        const now = clock().toISOString();
+        const next: KeyRecord = {
+          v: 1,
+          jwe,
+          hint: hintOf(key.reveal()),
+          status: verdict === 'valid' ? 'valid' : 'unverified',
+          version: (former?.record?.version ?? 0) + 1,
+          createdAt: former?.record?.createdAt ?? now,
+          updatedAt: now,
+        };
+        if (await kv.ask(replaceRecord(user, provider.id, former?.text, next))) {
+          return {
+            created: former === undefined,
+            metadata: describeRecord(provider.id, next, former?.lastUsedAt),
+          };
+        }
+        former = (await kv.ask(readBundle(user, [provider.id]))).get(provider.id);
+      }
+      throw new Problem('store_unavailable', { headers: { 'retry-after': '1' } });
+    },
+
+    /**
+     * Asks the provider about the stored key again and writes down what it says; an answer that does not settle
+     * it changes nothing.
+     *
+     * @throws Problem `key_missing`, `key_unreadable`.
+     */
+    async check(user: UserId, provider: KnownProvider): Promise<KeyMetadata> {
+      const entry = await find(user, provider.id);
+      if (entry.record === undefined)
+        throw new Problem('key_unreadable', { members: { provider: provider.id } });
+      const key = await openKey(ring, { user, provider: provider.id }, entry.record.jwe);
+      const status = statusAfter(await checkKey(provider, key, via), entry.record.status);
+      const next = { ...entry.record, status };
+      // A save that came in between has its own verdict and stays.
+      if (status !== entry.record.status) await kv.ask(replaceRecord(user, provider.id, entry.text, next));
+      return describeRecord(provider.id, next, entry.lastUsedAt);
+    },
+
+    async remove(user: UserId, provider: KnownProvider): Promise<void> {
+      await admit(user, deleteRecord(user, provider.id));
+    },
+
+    async removeAll(user: UserId): Promise<void> {
+      await admit(user, deleteBundle(user));
+    },
+  };
+}
+
+function statusAfter(verdict: KeyVerdict, before: KeyStatus): KeyStatus {
+  if (verdict === 'unknown') return before;
+  return verdict === 'valid' ? 'valid' : 'invalid';
+}

@@ -1,0 +1,61 @@
+/**
+ * Calls per user and minute, as a sliding window out of plain commands, so that counting travels in the
+ * request that fetches the keys.
+ */
+import { Problem } from '../errors.ts';
+import type { UserId } from '../identity/user-id.ts';
+import type { Ask } from '../kv/kv.ts';
+
+const WINDOW_SECONDS = 60;
+/** The window before the current one still weighs in, so a counter lives for two. */
+const COUNTER_LIFETIME_SECONDS = 2 * WINDOW_SECONDS;
+
+/**
+ * Counts one call and says whether it is within the limit. The window before the current one counts by the
+ * part of it that is less than a minute ago. Of any number of calls at the same time in a fresh minute,
+ * exactly `limit` pass. Refused calls count too.
+ *
+ * @throws (on reading) Problem `rate_limited` with `Retry-After` and the `RateLimit` fields
+ *   (draft-ietf-httpapi-ratelimit-headers).
+ */
+export function countCall(user: UserId, limit: number, now: Date): Ask<void> {
+  const seconds = now.getTime() / 1000;
+  const window = Math.floor(seconds / WINDOW_SECONDS);
+  const elapsedSeconds = seconds - window * WINDOW_SECONDS;
+  const key = (index: number) => `userkeys:calls:${index}:${user}`;
+  return {
+    commands: 3,
+    add(batch) {
+      batch
+        .incr(key(window))
+        .expire(key(window), COUNTER_LIFETIME_SECONDS)
+        .get(key(window - 1));
+    },
+    read([current, , previous]) {
+      const count = Number(current);
+      const before = Number(previous ?? 0);
+      const estimate = before * (1 - elapsedSeconds / WINDOW_SECONDS) + count;
+      if (estimate <= limit) return;
+      throw limited(limit, secondsUntilFree(count, before, elapsedSeconds, limit));
+    },
+  };
+}
+
+/** How long to stay silent until the next call is within the limit. At least one second. */
+function secondsUntilFree(count: number, before: number, elapsedSeconds: number, limit: number): number {
+  const fitsInThisWindow = count + 1 <= limit;
+  const at = fitsInThisWindow
+    ? WINDOW_SECONDS * (1 - (limit - count - 1) / before)
+    : WINDOW_SECONDS + WINDOW_SECONDS * Math.max(0, 1 - (limit - 1) / count);
+  return Math.max(1, Math.ceil(at - elapsedSeconds));
+}
+
+function limited(limit: number, retryAfterSeconds: number): Problem {
+  return new Problem('rate_limited', {
+    headers: {
+      'retry-after': String(retryAfterSeconds),
+      'ratelimit-policy': `"per-user";q=${limit};w=${WINDOW_SECONDS}`,
+      ratelimit: `"per-user";r=0;t=${retryAfterSeconds}`,
+    },
+  });
+}

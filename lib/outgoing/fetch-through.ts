@@ -1,0 +1,27 @@
+/** A `fetch` for client libraries that want one, on top of `Send`. */
+import type { Send } from './send.ts';
+
+/**
+ * Sends only to addresses under `base`; anything else is refused before it leaves. Redirects are returned, not
+ * followed.
+ */
+export function fetchThrough(
+  send: Send,
+  base: string,
+  timeouts: { readonly answerTimeoutMs: number; readonly idleTimeoutMs: number },
+): typeof fetch {
+  return async (input, init) => {
+    const request = new Request(input, init);
+    if (!request.url.startsWith(`${base}/`)) throw new TypeError('address outside the provider');
+    const answer = await send({
+      method: request.method,
+      url: request.url,
+      headers: Object.fromEntries(request.headers),
+      body: request.body === null ? undefined : new Uint8Array(await request.arrayBuffer()),
+      signal: request.signal,
+      ...timeouts,
+    });
+    const bodyless = [204, 205, 304].includes(answer.status);
+    return new Response(bodyless ? null : answer.body, { status: answer.status, headers: answer.headers });
+  };
+}

@@ -1,0 +1,20 @@
+/** What anybody may know of the catalogue. */
+import { catalogue } from './catalogue.ts';
+import { GENERATING } from './generating.ts';
+
+/** `{providers: [{id, name, keyPage, gateway, generate, search, publishable}]}` in the catalogue's order. */
+export function describeCatalogue() {
+  const generating = new Set<string>(GENERATING);
+  return {
+    providers: catalogue.map(({ id, name, keyPage, publishable }) => ({
+      id,
+      name,
+      keyPage,
+      /** What an SDK takes as its base URL, below this deployment's origin. */
+      gateway: `/api/proxy/${id}`,
+      generate: generating.has(id),
+      search: id === 'exa',
+      publishable: publishable ?? false,
+    })),
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * A user's bundle in KV: one hash of records, one field a provider, and one hash of the times they were last
+ * used. Every write is one field; only fields the catalogue knows are read. docs/storage-schema.md describes both.
+ */
+import type { UserId } from '../identity/user-id.ts';
+import type { Ask } from '../kv/kv.ts';
+import type { ProviderId } from '../providers/catalogue.ts';
+import { type KeyRecord, readStoredRecord, type StoredRecord } from './key-record.ts';
+
+/** What the bundle says about one provider. */
+export type BundleEntry = StoredRecord & { readonly lastUsedAt: string | undefined };
+export type Bundle = ReadonlyMap<ProviderId, BundleEntry>;
+
+const recordsKey = (user: UserId) => `userkeys:keys:${user}`;
+const usedKey = (user: UserId) => `userkeys:used:${user}`;
+
+/** The stored records of these providers; a provider without one is absent. */
+export function readBundle(user: UserId, providers: readonly ProviderId[]): Ask<Bundle> {
+  return {
+    commands: 2,
+    add(batch) {
+      batch.hmget(recordsKey(user), ...providers).hmget(usedKey(user), ...providers);
+    },
+    read([records, used]) {
+      const entries = providers.flatMap((provider, index) => {
+        const stored = readStoredRecord(at(records, index));
+        const lastUsedAt = at(used, index);
+        if (stored === undefined) return [];
+        return [
+          [
+            provider,
+            { ...stored, lastUsedAt: typeof lastUsedAt === 'string' ? lastUsedAt : undefined },
+          ] as const,
+        ];
+      });
+      return new Map(entries);
+    },
+  };
+}
+
+/**
+ * Replaces a record only if the field still holds `expected` (undefined: still holds nothing). Reads false when
+ * somebody else was faster; then nothing was written.
+ */
+export function replaceRecord(
+  user: UserId,
+  provider: ProviderId,
+  expected: string | undefined,
+  next: KeyRecord,
+): Ask<boolean> {
+  return {
+    commands: 1,
+    add(batch) {
+      batch.eval(COMPARE_AND_SET, [recordsKey(user)], [provider, expected ?? '', JSON.stringify(next)]);
+    },
+    read: ([replaced]) => Number(replaced) === 1,
+  };
+}
+
+const COMPARE_AND_SET = `
+local held = redis.call('HGET', KEYS[1], ARGV[1])
+if (held or '') ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1`;
+
+/** Writes down when a key was used, unless it was deleted meanwhile: a deleted key leaves nothing behind. */
+export function noteUse(user: UserId, provider: ProviderId, at: Date): Ask<void> {
+  return {
+    commands: 1,
+    add(batch) {
+      batch.eval(SET_IF_STORED, [recordsKey(user), usedKey(user)], [provider, at.toISOString()]);
+    },
+    read: () => undefined,
+  };
+}
+
+const SET_IF_STORED = `
+if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) end
+return 1`;
+
+export function deleteRecord(user: UserId, provider: ProviderId): Ask<void> {
+  return {
+    commands: 2,
+    add(batch) {
+      batch.hdel(recordsKey(user), provider).hdel(usedKey(user), provider);
+    },
+    read: () => undefined,
+  };
+}
+
+export function deleteBundle(user: UserId): Ask<void> {
+  return {
+    commands: 1,
+    add(batch) {
+      batch.del(recordsKey(user), usedKey(user));
+    },
+    read: () => undefined,
+  };
+}
+
+function at(values: unknown, index: number): unknown {
+  return Array.isArray(values) ? values[index] : undefined;
+}

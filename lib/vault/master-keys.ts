@@ -1,0 +1,35 @@
+/** The form of `VAULT_KEYS`. Messages name positions and `kid`s, never a key. */
+import { base64url } from 'jose';
+
+export type MasterKey = { readonly kid: string; readonly bytes: Uint8Array };
+
+const KID = /^[A-Za-z0-9._-]{1,64}$/;
+const BASE64URL_32_BYTES = /^[A-Za-z0-9_-]{43}$/;
+
+/**
+ * Reads `kid:base64url(32 bytes)`, comma-separated; the first seals, all open.
+ *
+ * @throws Error with a fixed text that says which entry is wrong and how to make a good one.
+ */
+export function parseMasterKeys(text: string): readonly [MasterKey, ...MasterKey[]] {
+  const [first, ...rest] = text.split(',').map((entry, index) => parseEntry(entry.trim(), index + 1));
+  if (first === undefined) throw new Error('is empty');
+  const keys = [first, ...rest] as const;
+  if (new Set(keys.map(({ kid }) => kid)).size < keys.length) throw new Error('names the same kid twice');
+  return keys;
+}
+
+function parseEntry(entry: string, position: number): MasterKey {
+  const separator = entry.indexOf(':');
+  const kid = entry.slice(0, separator);
+  const encoded = entry.slice(separator + 1);
+  if (separator < 1 || !KID.test(kid) || !BASE64URL_32_BYTES.test(encoded)) {
+    throw new Error(
+      `entry ${position} must be kid:base64url(32 bytes); make one with: echo "k1:$(openssl rand 32 | basenc --base64url | tr -d '=\\n')"`,
+    );
+  }
+  const bytes = base64url.decode(encoded);
+  if (bytes.length !== 32) throw new Error(`entry ${position} must hold exactly 32 bytes`);
+  if (bytes.every((byte) => byte === 0)) throw new Error(`entry ${position} is all zero`);
+  return { kid, bytes };
+}
