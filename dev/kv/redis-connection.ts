@@ -1,0 +1,67 @@
+// A Redis server as an engine, over one connection.
+
+import { createClient, ErrorReply, RESP_TYPES } from 'redis';
+import { type Command, CommandError, discarded, type Engine, type Reply } from './engine.ts';
+
+/** Where the server is: a `redis:` or `rediss:` URL, or the path of a Unix socket. */
+export type RedisAddress = { url: string } | { socketPath: string };
+
+/**
+ * Connects, and rejects when nobody answers. A connection that is lost later is made again; until then every
+ * call rejects, and so does one that was under way: none is ever sent twice.
+ */
+export async function connectRedis(address: RedisAddress): Promise<Engine> {
+  let connected = false;
+  const client = createClient({
+    ...('url' in address ? { url: address.url } : { socket: { path: address.socketPath } }),
+    RESP: 2,
+    // Off: a queue that survives a reconnection could send the end of a transaction without its beginning.
+    disableOfflineQueue: true,
+    commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
+    socket: {
+      ...('url' in address ? {} : { path: address.socketPath }),
+      reconnectStrategy: (retries, cause) => (connected ? Math.min(50 * 2 ** retries, 1_000) : cause),
+    },
+  });
+  // Every call under way rejects with the same error; an emitter without a listener would end the process.
+  client.on('error', () => {});
+  await client.connect();
+  connected = true;
+
+  /** Queued in one go, so that on this connection nothing comes in between. */
+  function send(commands: readonly Command[]): Promise<Reply[]> {
+    return Promise.all(
+      commands.map((command) => client.sendCommand<unknown>([...command]).then(toReply, toCommandError)),
+    );
+  }
+
+  return {
+    async execute(commands, { atomic }) {
+      if (!atomic) return send(commands);
+      const queued = await send([['MULTI'], ...commands, ['EXEC']]);
+      const replies = queued.at(-1);
+      if (Array.isArray(replies)) return replies;
+      const cause = queued.find((reply) => reply instanceof CommandError);
+      return discarded(cause?.message ?? '');
+    },
+    async close() {
+      // Waits for the answers that are still to come, unless there is no connection to get them from.
+      if (client.isReady) await client.close();
+      else client.destroy();
+    },
+  };
+}
+
+function toReply(value: unknown): Reply {
+  if (value === null || typeof value === 'string' || typeof value === 'number' || Buffer.isBuffer(value)) {
+    return value;
+  }
+  if (Array.isArray(value)) return value.map(toReply);
+  if (value instanceof ErrorReply) return new CommandError(value.message);
+  throw new TypeError('Not a RESP2 reply');
+}
+
+function toCommandError(reason: unknown): CommandError {
+  if (reason instanceof ErrorReply) return new CommandError(reason.message);
+  throw reason;
+}
