@@ -1,0 +1,100 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import type { Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { FromFunctions, type ToFunctions } from './messages.ts';
+
+const ENTRY = fileURLToPath(new URL('functions.ts', import.meta.url));
+/** After its own deadline, how long a process may still take to end before it is killed. */
+const KILL_AFTER_MS = 2_000;
+
+export type FunctionEvents = {
+  /** A message of the process, other than `ready` and `environment`. */
+  readonly onEvent: (event: FromFunctions) => void;
+  /** A line that a function, or a crash, printed. */
+  readonly onOutput: (line: string) => void;
+  /** It ended without having been asked to. */
+  readonly onCrash: () => void;
+};
+
+/** One run of `functions.ts`, from its start to its end. */
+export class FunctionProcess {
+  readonly #child: ChildProcess;
+  readonly #exited: Promise<unknown>;
+  #stopping = false;
+
+  private constructor(child: ChildProcess, events: FunctionEvents) {
+    this.#child = child;
+    this.#exited = once(child, 'exit');
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream) createInterface({ input: stream }).on('line', events.onOutput);
+    }
+    child.on('message', (message) => {
+      const event = FromFunctions.parse(message);
+      if (event.type !== 'ready' && event.type !== 'environment') events.onEvent(event);
+    });
+    child.on('exit', () => {
+      if (!this.#stopping) events.onCrash();
+    });
+  }
+
+  /** Starts it with exactly that environment. Settles with undefined when it ended before it was ready. */
+  static async start(
+    root: string,
+    env: Readonly<Record<string, string>>,
+    events: FunctionEvents,
+  ): Promise<FunctionProcess | undefined> {
+    const child = fork(ENTRY, [root], { env, stdio: ['ignore', 'pipe', 'pipe', 'ipc'], execArgv: [] });
+    const started = new FunctionProcess(child, { ...events, onCrash: () => ready && events.onCrash() });
+    let ready = false;
+    ready = await Promise.race([once(child, 'message').then(() => true), started.#exited.then(() => false)]);
+    return ready ? started : undefined;
+  }
+
+  /** Hands over a paused connection. */
+  take(connection: Socket): void {
+    this.#tell({ type: 'connection' }, connection);
+  }
+
+  /** Its `process.env`, as it is now. */
+  async environment(): Promise<Readonly<Record<string, string>>> {
+    const answered = new Promise<Readonly<Record<string, string>>>((resolve, reject) => {
+      const onMessage = (message: unknown) => {
+        const event = FromFunctions.parse(message);
+        if (event.type !== 'environment') return;
+        this.#child.off('message', onMessage);
+        resolve(event.variables);
+      };
+      this.#child.on('message', onMessage);
+      this.#child.once('exit', () => reject(new Error('The functions process has ended.')));
+    });
+    this.#tell({ type: 'environment' });
+    return answered;
+  }
+
+  /** Lets it finish what was asked, for that long; then it ends, whatever it is doing. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.#stopping = true;
+    this.#tell({ type: 'drain', deadlineMs });
+    const kill = setTimeout(() => this.kill(), deadlineMs + KILL_AFTER_MS);
+    await this.#exited;
+    clearTimeout(kill);
+  }
+
+  /** Ends it at once. */
+  kill(): void {
+    this.#stopping = true;
+    this.#child.kill('SIGKILL');
+  }
+
+  #tell(message: ToFunctions, connection?: Socket): void {
+    if (!this.#child.connected) {
+      connection?.destroy();
+      return;
+    }
+    this.#child.send(message, connection, { keepOpen: false }, (error) => {
+      if (error) connection?.destroy();
+    });
+  }
+}
