@@ -9,10 +9,7 @@ type Read = Promise<ReadableStreamReadResult<Chunk>>;
  * already (text, JSON, no body), and with the last chunk where it is still being made. The code that makes
  * the chunks runs inside the scope, whoever reads them.
  */
-export async function respondInScope(
-  scope: Scope,
-  respond: () => Response | Promise<Response>,
-): Promise<Response> {
+export async function respondInScope<T>(scope: Scope, respond: () => T): Promise<Awaited<T> | Response> {
   try {
     const response = await scope.run(respond);
     if (!(response instanceof Response) || response.body === null) {

@@ -1,0 +1,360 @@
+import { createServer, type Server } from 'node:http';
+import { env } from 'node:process';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { VercelRequest, VercelResponse } from '@vercel/node';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { closeServer, LOOPBACK, listen } from '../../dev/http/listen.ts';
+import { call, type HandlerModule } from '../support/call.ts';
+import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+
+let world: World;
+let withUserEnv: typeof import('../../lib/process-env/with-user-env.ts').withUserEnv;
+let keysEndpoint: HandlerModule;
+const operators = newProviderKey('sk-operator-');
+const anna = newProviderKey('sk-anna-');
+const ben = newProviderKey('sk-ben-');
+
+beforeAll(async () => {
+  process.env.OPENAI_API_KEY = operators;
+  process.env.EXA_API_KEY = operators;
+  process.env.OPENAI_ADMIN_KEY = operators;
+  world = await startWorld();
+  ({ withUserEnv } = await import('../../lib/process-env/with-user-env.ts'));
+  keysEndpoint = await import('../../api/keys/[provider].ts');
+  await save('anna', 'openai', anna);
+  await save('anna', 'gemini', anna);
+  await save('ben', 'openai', ben);
+});
+afterAll(() => world.close());
+
+async function save(user: string, provider: string, key: string): Promise<void> {
+  const token = await world.tokenFor(user);
+  const saved = await call(keysEndpoint, `/api/keys/${provider}`, { method: 'PUT', token, json: { key } });
+  expect(saved.status).toBe(201);
+}
+
+async function requestOf(user: string, init: RequestInit = {}): Promise<Request> {
+  const headers = { authorization: `Bearer ${await world.tokenFor(user)}` };
+  return new Request('http://127.0.0.1/api/legacy', { headers, ...init });
+}
+
+describe('a Web handler', () => {
+  it('reads its caller’s keys, all names of a provider, and nobody’s for other providers', async () => {
+    const handler = withUserEnv(async () => {
+      await nextTurn();
+      const { OPENAI_API_KEY, GEMINI_API_KEY, GOOGLE_API_KEY, GOOGLE_GENERATIVE_AI_API_KEY } = env;
+      const { EXA_API_KEY = null, OPENAI_ADMIN_KEY = null } = process.env;
+      return Response.json([
+        ...[OPENAI_API_KEY, GEMINI_API_KEY, GOOGLE_API_KEY, GOOGLE_GENERATIVE_AI_API_KEY],
+        ...[EXA_API_KEY, OPENAI_ADMIN_KEY, process.env.OPENAI_BASE_URL],
+      ]);
+    });
+    const seen = await (await handler(await requestOf('anna'))).json();
+    expect(seen).toEqual([anna, anna, anna, anna, null, null, world.env.OPENAI_BASE_URL]);
+    expect(process.env.OPENAI_API_KEY).toBe(operators);
+  });
+
+  it('costs one KV request', async () => {
+    const handler = withUserEnv(() => Response.json(process.env.OPENAI_API_KEY));
+    await handler(await requestOf('anna'));
+    await until(() => world.kv.requests.flat().filter(([name]) => name === 'eval').length > 0);
+    const before = world.kv.requests.length;
+    expect(await (await handler(await requestOf('anna'))).json()).toBe(anna);
+    expect(world.kv.requests.length - before).toBe(1);
+  });
+
+  it('keeps callers apart that overlap', async () => {
+    const handler = withUserEnv(async (_request: Request, turns: number) => {
+      for (let turn = 0; turn < turns; turn += 1) await nextTurn();
+      return new Response(process.env.OPENAI_API_KEY);
+    });
+    const users = ['anna', 'ben', 'nobody', 'ben', 'anna'];
+    const answers = await Promise.all(
+      users.map(async (user, index) => (await handler(await requestOf(user), 50 - index * 10)).text()),
+    );
+    expect(answers).toEqual([anna, ben, '', ben, anna]);
+  });
+
+  it('keeps its scope while its answer streams, and no longer', async () => {
+    const late: (string | undefined)[] = [];
+    let readLate = () => {};
+    const handler = withUserEnv(() => {
+      readLate = bound(() => late.push(process.env.OPENAI_API_KEY));
+      let chunks = 0;
+      const body = new ReadableStream({
+        async pull(controller) {
+          await nextTurn();
+          controller.enqueue(new TextEncoder().encode(`${process.env.OPENAI_API_KEY} `));
+          chunks += 1;
+          if (chunks === 5) controller.close();
+        },
+      });
+      return new Response(body, { status: 201, statusText: 'Made', headers: { 'x-own': 'kept' } });
+    });
+    const response = await handler(await requestOf('anna'));
+    expect([response.status, response.statusText, response.headers.get('x-own')]).toEqual([
+      201,
+      'Made',
+      'kept',
+    ]);
+    readLate();
+    expect(await response.text()).toBe(`${anna} `.repeat(5));
+    readLate();
+    expect(late).toEqual([anna, undefined]);
+  });
+
+  it('ends the scope of a stream that is given up, and tells its source', async () => {
+    const seen: unknown[] = [];
+    let readLate = () => {};
+    const handler = withUserEnv(() => {
+      readLate = bound(() => seen.push(process.env.OPENAI_API_KEY));
+      const body = new ReadableStream({
+        async pull(controller) {
+          await nextTurn();
+          controller.enqueue(new Uint8Array(1));
+        },
+        cancel: (reason) => void seen.push(reason, process.env.OPENAI_API_KEY),
+      });
+      return new Response(body);
+    });
+    const response = await handler(await requestOf('anna'));
+    await response.body?.cancel('gone');
+    readLate();
+    expect(seen).toEqual(['gone', anna, undefined]);
+  });
+
+  it('passes on a stream’s failure, and ends its scope', async () => {
+    let readLate = (): unknown => 'not set';
+    const handler = withUserEnv(() => {
+      readLate = bound(() => process.env.OPENAI_API_KEY);
+      const body = new ReadableStream({
+        async pull() {
+          await nextTurn();
+          throw new Error('source failed');
+        },
+      });
+      return new Response(body);
+    });
+    const response = await handler(await requestOf('anna'));
+    await expect(response.text()).rejects.toThrow('source failed');
+    expect(readLate()).toBeUndefined();
+  });
+
+  it.each([
+    ['text', () => new Response('x'.repeat(100_000))],
+    ['JSON', () => Response.json({ ok: true })],
+    ['no body', () => new Response(null, { status: 204 })],
+    ['an empty body', () => new Response('')],
+    ['a finished stream', () => new Response(new Blob(['x']).stream())],
+  ])('with an answer of %s ends its scope at once, read or not', async (_name, respond) => {
+    let readLate = (): unknown => 'not set';
+    const handler = withUserEnv(() => {
+      readLate = bound(() => process.env.OPENAI_API_KEY);
+      return respond();
+    });
+    const response = await handler(await requestOf('anna'));
+    expect(readLate()).toBeUndefined();
+    const [got, expected] = [response, respond()];
+    expect(await got.text()).toBe(await expected.text());
+    expect([got.status, ...got.headers]).toEqual([expected.status, ...expected.headers]);
+  });
+
+  it('that throws, throws; and its scope is over', async () => {
+    let readLate = (): unknown => 'not set';
+    const handler = withUserEnv(async () => {
+      readLate = bound(() => process.env.OPENAI_API_KEY);
+      await nextTurn();
+      throw new Error('of the handler');
+    });
+    await expect(handler(await requestOf('anna'))).rejects.toThrow('of the handler');
+    expect(readLate()).toBeUndefined();
+  });
+});
+
+describe('a Node handler', () => {
+  const servers: Server[] = [];
+  afterAll(() => Promise.all(servers.map(closeServer)));
+
+  /** Serves a handler as Vercel does: `(request, response)` of Node's HTTP server. */
+  async function serve(handler: (request: VercelRequest, response: VercelResponse) => unknown) {
+    const wrapped = withUserEnv(handler);
+    const server = createServer((request, response) => {
+      Promise.resolve(Reflect.apply(wrapped, undefined, [request, response])).catch(() => {
+        response.writeHead(500).end('threw');
+      });
+    });
+    servers.push(server);
+    const origin = `http://${LOOPBACK}:${await listen(server)}`;
+    return async (user: string | undefined, init: RequestInit = {}) => {
+      const token = user === undefined ? {} : { authorization: `Bearer ${await world.tokenFor(user)}` };
+      return fetch(origin, {
+        ...init,
+        headers: { ...token, ...Object.fromEntries(new Headers(init.headers)) },
+      });
+    };
+  }
+
+  it('reads its caller’s key, in listeners on its request and response too', async () => {
+    const seen: unknown[] = [];
+    const read = () => seen.push(process.env.OPENAI_API_KEY);
+    const ask = await serve((request, response) => {
+      read();
+      request.on('data', read);
+      response.on('finish', read).on('close', read);
+      request.on('end', () => {
+        read();
+        response.end(process.env.OPENAI_API_KEY);
+      });
+    });
+    const answer = await ask('ben', { method: 'POST', body: 'body' });
+    expect(await answer.text()).toBe(ben);
+    await until(() => seen.length === 5);
+    expect(seen).toEqual([ben, ben, ben, ben, ben]);
+  });
+
+  it('keeps callers apart on one connection, one after the other and at once', async () => {
+    const ask = await serve(async (_request, response) => {
+      await nextTurn();
+      response.write(process.env.OPENAI_API_KEY ?? 'none');
+      await nextTurn();
+      response.end(process.env.EXA_API_KEY);
+    });
+    for (const [user, key] of [
+      ['anna', anna],
+      ['ben', ben],
+      ['nobody', 'none'],
+    ] as const) {
+      expect(await (await ask(user)).text()).toBe(key);
+    }
+    const answers = await Promise.all(['anna', 'ben', 'anna'].map(async (user) => (await ask(user)).text()));
+    expect(answers).toEqual([anna, ben, anna]);
+  });
+
+  it('keeps its scope until the response is closed and the handler is done, and no longer', async () => {
+    const seen: unknown[] = [];
+    let readLate = (): unknown => 'not set';
+    let done = false;
+    const ask = await serve(async (_request, response) => {
+      readLate = bound(() => process.env.OPENAI_API_KEY);
+      response.end();
+      await new Promise((resolve) => response.once('close', resolve));
+      await nextTurn();
+      seen.push(process.env.OPENAI_API_KEY);
+      done = true;
+    });
+    await (await ask('anna')).text();
+    await until(() => done);
+    await nextTurn();
+    expect(seen).toEqual([anna]);
+    expect(readLate()).toBeUndefined();
+  });
+
+  it('ends its scope when the caller leaves', async () => {
+    let readLate = (): unknown => 'not set';
+    const ask = await serve((_request, response) => {
+      readLate = bound(() => process.env.OPENAI_API_KEY);
+      response.write('first');
+    });
+    const leaving = new AbortController();
+    const answer = await ask('anna', { signal: leaving.signal });
+    await answer.body?.getReader().read();
+    expect(readLate()).toBe(anna);
+    leaving.abort();
+    await until(() => readLate() === undefined);
+  });
+
+  it('that throws, throws; and its scope is over once the answer is', async () => {
+    let readLate = (): unknown => 'not set';
+    const ask = await serve(async () => {
+      readLate = bound(() => process.env.OPENAI_API_KEY);
+      throw new Error('of the handler');
+    });
+    expect((await ask('anna')).status).toBe(500);
+    await until(() => readLate() === undefined);
+  });
+
+  it('does not run for a caller who is not verified', async () => {
+    const ask = await serve(() => expect.unreachable());
+    const answer = await ask(undefined, { headers: { origin: 'https://app.example' } });
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+    expect(await answer.json()).toMatchObject({ code: 'token_missing', status: 401 });
+  });
+});
+
+describe('refusals', () => {
+  const unreached = () => withUserEnv(() => expect.unreachable());
+
+  it.each(['no token', 'a forged token', 'an expired token'])('%s: as on every other route', async (kind) => {
+    const expired = await world.tokenFor('anna', { exp: 1_000_000_000 });
+    const token = { 'no token': undefined, 'a forged token': 'a.b.c', 'an expired token': expired }[kind];
+    const headers = new Headers(token === undefined ? {} : { authorization: `Bearer ${token}` });
+    const ours = await unreached()(new Request('http://127.0.0.1/', { headers }));
+    const route = await call(keysEndpoint, '/api/keys/openai', token === undefined ? {} : { token });
+    expect(withoutIds(await ours.json())).toEqual(withoutIds(await route.json()));
+    expect([...ours.headers.keys()]).toEqual([...route.headers.keys()]);
+    expect(ours.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+    expect(ours.status).toBe(401);
+  });
+
+  it('a preflight is answered without a token, and the handler does not run', async () => {
+    const headers = { origin: 'https://app.example', 'access-control-request-method': 'POST' };
+    const answer = await unreached()(new Request('http://127.0.0.1/', { method: 'OPTIONS', headers }));
+    expect(answer.status).toBe(204);
+  });
+
+  it('takes nothing that is no handler’s call', async () => {
+    const wrapped = withUserEnv(() => expect.unreachable());
+    await expect(Reflect.apply(wrapped, undefined, ['x'])).rejects.toThrow('withUserEnv wraps');
+  });
+});
+
+it('a record that does not open reads as undefined and does not hide the others', async () => {
+  await save('dora', 'openai', newProviderKey());
+  await save('dora', 'gemini', anna);
+  const { app } = await import('../../lib/app.ts');
+  const { kv } = await app();
+  const break_ = { commands: 1, read: () => undefined };
+  await kv.ask({ ...break_, add: (batch) => void batch.hset('userkeys:keys:dora', { openai: 'damaged' }) });
+  const handler = withUserEnv(() =>
+    Response.json([process.env.OPENAI_API_KEY ?? null, process.env.GEMINI_API_KEY]),
+  );
+  expect(await (await handler(await requestOf('dora'))).json()).toEqual([null, anna]);
+});
+
+it('in local mode gives the handler as it is: no token, no KV, the developer’s environment', async () => {
+  const handler = withUserEnv(() => Response.json(process.env.OPENAI_API_KEY));
+  const before = world.kv.requests.length;
+  process.env.DEPLOY_ENV = 'local';
+  try {
+    expect(await (await handler(new Request('http://127.0.0.1/'))).json()).toBe(operators);
+  } finally {
+    process.env.DEPLOY_ENV = 'production';
+  }
+  expect(world.kv.requests.length).toBe(before);
+});
+
+it('when KV is down answers 503, with no key of anybody', async () => {
+  const handler = withUserEnv(() => expect.unreachable());
+  const request = await requestOf('anna');
+  await world.kv.stop();
+  const answer = await handler(request);
+  expect(answer.status).toBe(503);
+  expect(answer.headers.get('retry-after')).not.toBeNull();
+  expect(await answer.json()).toMatchObject({ code: 'store_unavailable' });
+});
+
+/** A function that runs in the scope it was made in, as a callback that is called late does. */
+function bound<T>(read: () => T): () => T {
+  const { AsyncResource } = process.getBuiltinModule('node:async_hooks');
+  return AsyncResource.bind(read);
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await nextTurn();
+}
+
+function withoutIds(problem: unknown): unknown {
+  return { ...Object(problem), instance: undefined };
+}
