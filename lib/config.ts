@@ -93,8 +93,10 @@ const wholeNumber = (fallback: number, least: number, most: number) => {
     .default(fallback);
 };
 
+/** One-line settings hold a PEM with `\\n` for its line breaks. */
 const publicKey = z
   .string()
+  .transform((text) => text.replaceAll('\\n', '\n'))
   .refine(looksLikePublicKey, 'must be a public key: PEM (BEGIN PUBLIC KEY) or a JWK of kty RSA, EC or OKP')
   .optional();
 
@@ -172,7 +174,7 @@ export function loadConfig(env: Environment = process.env): Config {
   });
 }
 
-const publicJwk = z.object({ kty: z.enum(['RSA', 'EC', 'OKP']), d: z.undefined() });
+const publicJwk = z.object({ kty: z.enum(['RSA', 'EC', 'OKP']), d: z.never().optional() });
 
 function looksLikePublicKey(text: string): boolean {
   if (!text.trimStart().startsWith('{')) return /^\s*-----BEGIN PUBLIC KEY-----/.test(text);

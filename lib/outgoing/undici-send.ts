@@ -36,8 +36,10 @@ function toHeaders(incoming: Record<string, string | string[] | undefined>): Hea
 }
 
 /** Pulls one chunk at a time, so that a slow reader slows the sender down. */
-function toWebStream(body: AsyncIterable<Uint8Array> & { destroy(): unknown }): ReadableStream<Uint8Array> {
+function toWebStream(body: Readable): ReadableStream<Uint8Array> {
   const chunks = body[Symbol.asyncIterator]();
+  // Ending an exchange early makes undici emit an error on the body; unheard it would end the process.
+  body.on('error', () => undefined);
   return new ReadableStream(
     {
       async pull(controller) {

@@ -1,0 +1,75 @@
+import { exportJWK, generateKeyPair } from 'jose';
+import { beforeEach, expect, test } from 'vitest';
+import { Problem } from '../../lib/errors.ts';
+import { createIssuerKeys } from '../../lib/identity/issuer-keys.ts';
+import { type Answer, SendError } from '../../lib/outgoing/send.ts';
+
+let jwks: unknown;
+let down = false;
+let requests = 0;
+let now = 0;
+
+const send = async (): Promise<Answer> => {
+  requests += 1;
+  if (down) throw new SendError('unreachable');
+  return { status: 200, headers: new Headers(), body: new Blob([JSON.stringify(jwks)]).stream() };
+};
+const open = () => createIssuerKeys('https://issuer.example/jwks', send, () => now);
+const input = { payload: '', signature: '' };
+
+beforeEach(async () => {
+  const { publicKey } = await generateKeyPair('ES256', { extractable: true });
+  jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'a', alg: 'ES256' }] };
+  down = false;
+  requests = 0;
+  now = 1_000_000;
+});
+
+test('are asked for again after ten minutes, and serve on for a day while the issuer is down', async () => {
+  const find = open();
+  const known = { alg: 'ES256', kid: 'a' };
+  await find(known, input);
+  now += 9 * 60_000;
+  await find(known, input);
+  expect(requests).toBe(1);
+  now += 2 * 60_000;
+  await find(known, input);
+  expect(requests).toBe(2);
+  down = true;
+  now += 60 * 60_000;
+  await find(known, input);
+  now += 24 * 60 * 60_000;
+  await expect(find(known, input)).rejects.toMatchObject({ code: 'issuer_unavailable' });
+});
+
+test('are asked for an unknown kid once in 30 seconds', async () => {
+  const find = open();
+  const unknown = { alg: 'ES256', kid: 'b' };
+  await expect(find(unknown, input)).rejects.not.toBeInstanceOf(Problem);
+  await expect(find(unknown, input)).rejects.not.toBeInstanceOf(Problem);
+  expect(requests).toBe(2);
+  now += 31_000;
+  await expect(find(unknown, input)).rejects.not.toBeInstanceOf(Problem);
+  expect(requests).toBe(3);
+});
+
+test('an unknown kid while the issuer is down is not the caller’s fault', async () => {
+  const find = open();
+  await find({ alg: 'ES256', kid: 'a' }, input);
+  down = true;
+  await expect(find({ alg: 'ES256', kid: 'b' }, input)).rejects.toMatchObject({ code: 'issuer_unavailable' });
+});
+
+test('an issuer that is down is not asked by every request', async () => {
+  down = true;
+  const find = open();
+  for (let index = 0; index < 5; index += 1) {
+    await expect(find({ alg: 'ES256', kid: 'a' }, input)).rejects.toMatchObject({
+      code: 'issuer_unavailable',
+    });
+  }
+  expect(requests).toBe(1);
+  now += 1_001;
+  down = false;
+  await find({ alg: 'ES256', kid: 'a' }, input);
+});

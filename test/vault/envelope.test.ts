@@ -1,0 +1,151 @@
+import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
+import { CompactEncrypt, decodeProtectedHeader } from 'jose';
+import { describe, expect, test } from 'vitest';
+import { isUserId, type UserId } from '../../lib/identity/user-id.ts';
+import { Secret } from '../../lib/secret.ts';
+import { openKey, sealKey } from '../../lib/vault/envelope.ts';
+import { createKeyRing } from '../../lib/vault/key-ring.ts';
+import { newMasterKey, newProviderKey } from '../support/start-world.ts';
+
+function user(sub: string): UserId {
+  if (!isUserId(sub)) throw new Error('not a user id');
+  return sub;
+}
+const master = newMasterKey('k1');
+const ring = await createKeyRing(new Secret(master));
+const alice = { user: user('alice'), provider: 'openai' } as const;
+const key = new Secret(newProviderKey());
+const sealed = await sealKey(ring, alice, key);
+
+/** Sealed once with the master key 00 01 … 1f; never to be made anew. */
+const GOLDEN =
+  'eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwia2lkIjoiZ29sZGVuIn0..5KWbvuybeEUyfEu-.rk1msAW7Xjr9BjVBOv3OVA.Rgdr--fZfXv4ZJRKBw1orA';
+const unreadable = { code: 'key_unreadable', status: 403 };
+
+test('an envelope opens for its owner and provider, and is different each time', async () => {
+  expect((await openKey(ring, alice, sealed)).reveal()).toBe(key.reveal());
+  expect(await sealKey(ring, alice, key)).not.toBe(sealed);
+  expect(decodeProtectedHeader(sealed)).toEqual({ alg: 'dir', enc: 'A256GCM', kid: 'k1' });
+});
+
+describe('an envelope does not open', () => {
+  test.each([
+    ['for another user', { ...alice, user: user('bob') }],
+    ['for another provider', { ...alice, provider: 'exa' }],
+    ['where user and provider only read the same together', { user: user('aliceo'), provider: 'exa' }],
+  ] as const)('%s', async (_what, binding) => {
+    await expect(openKey(ring, binding, sealed)).rejects.toMatchObject(unreadable);
+  });
+
+  test('with any single character changed', async () => {
+    for (let index = 0; index < sealed.length; index += 1) {
+      const other = sealed[index] === 'A' ? 'Q' : 'A';
+      const damaged = sealed.slice(0, index) + other + sealed.slice(index + 1);
+      await expect(openKey(ring, alice, damaged)).rejects.toMatchObject(unreadable);
+    }
+  });
+
+  test('truncated, too long or of another form', async () => {
+    for (const text of [
+      '',
+      '.',
+      '....',
+      'a.b.c.d.e',
+      sealed.slice(0, -1),
+      sealed.repeat(20),
+      `${sealed}.`,
+      '{}',
+    ]) {
+      await expect(openKey(ring, alice, text)).rejects.toMatchObject(unreadable);
+    }
+  });
+
+  test('under a master key that is not on the ring, or another one of the same kid', async () => {
+    for (const keys of [newMasterKey('k2'), newMasterKey('k1')]) {
+      const other = await createKeyRing(new Secret(keys));
+      await expect(openKey(other, alice, sealed)).rejects.toMatchObject(unreadable);
+    }
+  });
+
+  test.each([
+    ['zip', { zip: 'DEF' }],
+    ['another member', { typ: 'x' }],
+    ['another content encryption', { enc: 'A128GCM' }],
+    ['another algorithm', { alg: 'A256KW' }],
+    ['a kid that is a number', { kid: 1 }],
+    ['the kid __proto__', { kid: '__proto__' }],
+  ])('whose header has %s', async (_what, change) => {
+    const header = JSON.stringify({ alg: 'dir', enc: 'A256GCM', kid: 'k1', ...change });
+    const forged = [Buffer.from(header).toString('base64url'), ...sealed.split('.').slice(1)].join('.');
+    await expect(openKey(ring, alice, forged)).rejects.toMatchObject(unreadable);
+  });
+
+  test('with an honest tag under a header that has one member more', async () => {
+    const contentKey = await ring.deriveKey('k1', alice);
+    if (contentKey === undefined) throw new Error('no content key');
+    const forged = await new CompactEncrypt(new TextEncoder().encode('x'))
+      .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid: 'k1', typ: 'x' })
+      .encrypt(contentKey);
+    await expect(openKey(ring, alice, forged)).rejects.toMatchObject(unreadable);
+  });
+
+  test('and says nothing of why: one error for every cause, without a cause', async () => {
+    const errors = await Promise.all(
+      [sealed.slice(0, -2), 'x', await sealKey(ring, { ...alice, provider: 'exa' }, key)].map((text) =>
+        openKey(ring, alice, text).catch((error: unknown) => error),
+      ),
+    );
+    expect(new Set(errors.map((error) => JSON.stringify(error))).size).toBe(1);
+    for (const error of errors) expect(inspect(error, { depth: 9 })).not.toMatch(/cause|JWE|decrypt/);
+  });
+});
+
+test('all keys on the ring open, the first seals', async () => {
+  const rotated = await createKeyRing(new Secret(`${newMasterKey('k2')},${master}`));
+  expect((await openKey(rotated, alice, sealed)).reveal()).toBe(key.reveal());
+  expect(decodeProtectedHeader(await sealKey(rotated, alice, key)).kid).toBe('k2');
+});
+
+test('an envelope of version 1 opens for ever', async () => {
+  const fixed = await createKeyRing(
+    new Secret(`golden:${Buffer.from(Array.from({ length: 32 }, (_, i) => i)).toString('base64url')}`),
+  );
+  expect((await openKey(fixed, { user: user('user_golden'), provider: 'gemini' }, GOLDEN)).reveal()).toBe(
+    'golden plaintext',
+  );
+});
+
+test('master keys are exactly 32 bytes, not all zero, with kids of their own; messages hold no key', async () => {
+  const bytes = randomBytes(32).toString('base64url');
+  for (const text of [
+    '',
+    'k1',
+    `k1:${randomBytes(31).toString('base64url')}`,
+    `k1:${randomBytes(33).toString('base64url')}`,
+    `k1:${Buffer.alloc(32).toString('base64url')}`,
+    `k1:${bytes},k1:${bytes}`,
+    `k 1:${bytes}`,
+    `k1:${bytes},`,
+    `k1:${bytes}=`,
+  ]) {
+    const attempt = createKeyRing(new Secret(text));
+    await expect(attempt).rejects.toThrow(/^(is empty|entry \d+|names the same kid twice)/);
+    await expect(attempt).rejects.not.toThrow(bytes);
+  }
+});
+
+test('a secret does not print', () => {
+  const value = newProviderKey();
+  const secret = new Secret(value);
+  const printed = [
+    String(secret),
+    `${secret}`,
+    JSON.stringify({ secret }),
+    inspect({ secret }, { showHidden: true }),
+    JSON.stringify({ ...secret }),
+  ];
+  for (const text of printed) expect(text).not.toContain(value);
+  expect(() => structuredClone({ secret: { ...secret } })).not.toThrow();
+  expect(secret.reveal()).toBe(value);
+});
