@@ -1,31 +1,60 @@
-// The commands of the embedded engine: js-redis-server's, with what it does not understand made up for.
+// The commands of the embedded engine: js-redis-server's, with the differences from Redis that matter here
+// made up for. Scripts see the same commands.
 
 import {
   type CommandDefinition,
   type CommandRegistry,
   createRedisCommandRegistry,
+  RedisResult,
 } from 'js-redis-server/core';
 
-/** How many words may stand between the key and the trimming: `NOMKSTREAM`. */
+const STREAM_TRIMMERS = ['xadd', 'xtrim'];
+/** js-redis-server 0.3 keeps these out of scripts. Redis does not: it logs what they did, and so do we. */
+const RANDOM = ['spop', 'srandmember', 'hrandfield'];
+/** What js-redis-server does not report as a change, so that it would be lost at the next start. */
+const NOT_KEPT = ['xsetid', 'xgroup', 'xreadgroup', 'xack', 'xclaim', 'xautoclaim'];
+
+/** How many words may stand between a stream's key and the trimming: `NOMKSTREAM`. */
 const MAX_WORDS_BEFORE_TRIMMING = 1;
 
-/** `MAXLEN = 10` is what the client sends for `MAXLEN 10`; js-redis-server 0.3 knows only the latter and `~`. */
 export function embeddedCommands(): CommandRegistry {
   const registry = createRedisCommandRegistry();
-  for (const name of ['xadd', 'xtrim']) {
-    const definition = registry.get(name);
-    if (definition === undefined) throw new Error(`js-redis-server has no ${name}`);
-    registry.override(withoutExactSign(definition));
+  function change(
+    names: readonly string[],
+    changed: (definition: CommandDefinition) => CommandDefinition,
+  ): void {
+    for (const name of names) {
+      const definition = registry.get(name);
+      if (definition === undefined) throw new Error(`js-redis-server has no ${name}`);
+      registry.override(changed(definition));
+    }
   }
+  change(STREAM_TRIMMERS, withExactSign);
+  change(RANDOM, (definition) => ({
+    ...definition,
+    flags: definition.flags.filter((flag) => flag !== 'noscript'),
+  }));
+  change(NOT_KEPT, (definition) => ({
+    ...definition,
+    execute: () =>
+      RedisResult.error(
+        `Command is not available: '${definition.name.toUpperCase()}': the embedded engine would not keep what it does`,
+        'ERR',
+      ),
+  }));
   return registry;
 }
 
-function withoutExactSign(definition: CommandDefinition): CommandDefinition {
+/** `MAXLEN = 10` is what the client sends for `MAXLEN 10`; js-redis-server knows only the latter and `~`. */
+function withExactSign(definition: CommandDefinition): CommandDefinition {
   return {
     ...definition,
     schema: {
-      parse: (words, index, context) =>
-        definition.schema.parse(dropExactSign(words, index + 1), index, context),
+      parse: (words, index, context) => {
+        const understood = dropExactSign(words, index + 1);
+        const { value, nextIndex } = definition.schema.parse(understood, index, context);
+        return { value, nextIndex: nextIndex + words.length - understood.length };
+      },
     },
   };
 }

@@ -19,9 +19,6 @@ import { KeptData } from './kept-data.ts';
 
 export const EMBEDDED_LOG = 'embedded.log';
 
-/** What the log would not keep, so it is refused rather than lost at the next start. */
-const NOT_KEPT = new Set(['XGROUP', 'XREADGROUP', 'XACK', 'XCLAIM', 'XAUTOCLAIM']);
-
 /**
  * Opens the data in `dataDirectory`, which must exist, or keeps nothing without one. Throws when another
  * process holds the directory or its log is damaged.
@@ -100,11 +97,6 @@ function firstThatCannotRun(
 
 async function run(session: ClientSession, command: Command): Promise<Reply> {
   const [name = '', ...args] = command.map(toBuffer);
-  if (NOT_KEPT.has(name.toString().toUpperCase())) {
-    return new CommandError(
-      `ERR Command is not available: '${name}': the embedded engine has no consumer groups`,
-    );
-  }
   try {
     const result = await session.execute(name, args);
     if (!isResponseStream(result)) return toReply(result.value);

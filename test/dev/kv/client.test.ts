@@ -1,5 +1,7 @@
 import { expect, test } from 'vitest';
-import { clientOf, describeEachEngine, runKv } from './each-engine.ts';
+import { clientOf, describeEachEngine, hasRedisServer, runKv } from './each-engine.ts';
+
+if (!hasRedisServer) process.stderr.write('No redis-server on the PATH: the KV suites for it are skipped\n');
 
 describeEachEngine('what @vercel/kv asks for', (engine) => {
   test('strings, numbers and objects come back as they were set', async () => {

@@ -15,9 +15,6 @@ const { createClient }: typeof import('@vercel/kv') = createRequire(import.meta.
 export type EngineName = 'embedded' | 'redis-server';
 
 export const hasRedisServer = redisServerInstalled();
-if (!hasRedisServer) {
-  process.stderr.write('redis-server is not on the PATH: its half of the KV suite is skipped\n');
-}
 
 export function describeEachEngine(title: string, suite: (engine: EngineName) => void): void {
   describe(`${title} (embedded)`, () => suite('embedded'));
