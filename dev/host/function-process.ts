@@ -57,20 +57,21 @@ export class FunctionProcess {
     this.#tell({ type: 'connection' }, connection);
   }
 
-  /** Its `process.env`, as it is now. */
+  /** Its `process.env`, as it is now. Rejects when it ends before it has answered. */
   async environment(): Promise<Readonly<Record<string, string>>> {
-    const answered = new Promise<Readonly<Record<string, string>>>((resolve, reject) => {
-      const onMessage = (message: unknown) => {
+    const child = this.#child;
+    const answered = new Promise<Readonly<Record<string, string>>>((resolve) => {
+      child.on('message', function onMessage(message) {
         const event = FromFunctions.parse(message);
         if (event.type !== 'environment') return;
-        this.#child.off('message', onMessage);
+        child.off('message', onMessage);
         resolve(event.variables);
-      };
-      this.#child.on('message', onMessage);
-      this.#child.once('exit', () => reject(new Error('The functions process has ended.')));
+      });
     });
     this.#tell({ type: 'environment' });
-    return answered;
+    const variables = await Promise.race([answered, this.#exited.then(() => undefined)]);
+    if (variables === undefined) throw new Error('The functions process has ended.');
+    return variables;
   }
 
   /** Lets it finish what was asked, for that long; then it ends, whatever it is doing. */

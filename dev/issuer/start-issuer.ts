@@ -22,7 +22,7 @@ export type IssuerOptions = {
   /** Who can have a token over HTTP. Default: alice and bob. */
   readonly users?: readonly string[];
   /** The page the tokens are for: their `azp`, as in a Clerk session token. Default: no `azp`. */
-  readonly authorizedParty?: string;
+  readonly authorizedParty?: () => string;
   /** Keeps the signing key, so that tokens outlive a restart. Default: a new key each time. */
   readonly keyFile?: string;
 };
@@ -43,7 +43,7 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> 
   async function sign(sub: string, claims: Readonly<Record<string, unknown>> = {}): Promise<string> {
     const issuedAt = Math.floor(Date.now() / 1000);
     const standard = { iss: url, sub, iat: issuedAt, exp: issuedAt + TOKEN_LIFETIME_SECONDS };
-    const party = authorizedParty === undefined ? {} : { azp: authorizedParty };
+    const party = authorizedParty === undefined ? {} : { azp: authorizedParty() };
     return new SignJWT({ ...standard, ...party, ...claims })
       .setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid })
       .sign(privateKey);

@@ -12,7 +12,7 @@ const TokenAnswer = z.object({ token: z.string() });
 
 let issuer: Issuer;
 beforeEach(async () => {
-  issuer = await startIssuer({ authorizedParty: 'http://127.0.0.1:3000' });
+  issuer = await startIssuer({ authorizedParty: () => 'http://127.0.0.1:3000' });
 });
 afterEach(() => issuer.close());
 

@@ -1,0 +1,72 @@
+/** The developer's commands: `node dev/cli.ts dev | demo | vercel`. */
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { demo } from './commands/demo.ts';
+import { dev } from './commands/dev.ts';
+import { print, printBad } from './terminal/print.ts';
+
+const DEFAULT_PORT = 3000;
+const USAGE = `
+  userkeys, on your machine
+
+  npm run dev          the functions, with a key store and a token issuer where none is configured
+  npm run demo         two users, emulated providers, and which key paid for each call
+  npm run dev:vercel   like dev, with the functions under \`vercel dev\`
+
+  After --, as in  npm run dev -- --port 4000
+    --port <number>    of the functions (default ${DEFAULT_PORT}; the next free one if it is taken)
+    --data <directory> where dev keeps its data (default .userkeys)
+    --once             demo only: tell the story and leave
+`;
+
+process.exit(await main());
+
+async function main(): Promise<number> {
+  const given = readArguments();
+  if (given === undefined) {
+    print(USAGE);
+    return 2;
+  }
+  const { values, positionals } = given;
+  const directory = process.cwd();
+  const options = {
+    root: resolve(import.meta.dirname, '..'),
+    directory,
+    dataDirectory: resolve(directory, values.data),
+    port: values.port,
+  };
+  try {
+    switch (positionals[0]) {
+      case 'dev':
+        return await dev(options);
+      case 'demo':
+        return await demo(options, values.once);
+      default:
+        print(USAGE);
+        return positionals.length === 0 ? 0 : 2;
+    }
+  } catch (error) {
+    print();
+    printBad(error instanceof Error ? error.message : String(error));
+    return 1;
+  }
+}
+
+/** The command line, or undefined when it cannot be understood. */
+function readArguments() {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        port: { type: 'string', default: String(DEFAULT_PORT) },
+        data: { type: 'string', default: '.userkeys' },
+        once: { type: 'boolean', default: false },
+      },
+    });
+    const port = Number(values.port);
+    if (!/^\d{1,5}$/.test(values.port) || port > 65_535) return undefined;
+    return { values: { ...values, port }, positionals };
+  } catch {
+    return undefined;
+  }
+}

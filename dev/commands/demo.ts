@@ -1,0 +1,110 @@
+import { randomBytes } from 'node:crypto';
+import { type Functions, type FunctionsEvent, startFunctions } from '../host/start-functions.ts';
+import { type Issuer, startIssuer } from '../issuer/start-issuer.ts';
+import { startKv } from '../kv/start-kv.ts';
+import { onFreePort } from '../parts/on-free-port.ts';
+import { createStopList, type StopList } from '../parts/stop-list.ts';
+import { createKeyBook } from '../providers/key-book.ts';
+import { startProviders } from '../providers/start-providers.ts';
+import type { Payment } from '../providers/till.ts';
+import { inheritedEnvironment } from '../settings/configuration.ts';
+import { newVaultKeys } from '../settings/vault-keys.ts';
+import { playStory, wentWell } from '../story/play-story.ts';
+import { USERS } from '../story/script.ts';
+import { tellStory } from '../story/tell-story.ts';
+import { describeEvent } from '../terminal/describe-event.ts';
+import { print, printTitle } from '../terminal/print.ts';
+import { stopRequested } from '../terminal/stop-signals.ts';
+import { faint } from '../terminal/style.ts';
+import type { CommandOptions } from './command-options.ts';
+import { inviteNewcomer } from './invite-newcomer.ts';
+
+/**
+ * `npm run demo`: the whole thing on a closed stage. Everything is started fresh, in memory, from no
+ * configuration of the developer's; the functions run in production mode; the providers are emulated. It plays
+ * the story, tells it, and stays up to be tried, or with `once` leaves: with 1 when anything was not as promised.
+ */
+export async function demo({ root, port }: CommandOptions, once: boolean): Promise<number> {
+  const startedAt = performance.now();
+  const stops = createStopList();
+  const kill: { functions?: Functions } = {};
+  const stopping = stopRequested(() => kill.functions?.kill());
+  try {
+    printTitle('demo', 'two users, emulated providers; nothing leaves this machine');
+    const keys = createKeyBook();
+    const log = createLog();
+    const { functions, issuer, providers } = await startStage(root, port, keys, log, stops);
+    kill.functions = functions;
+
+    const story = await playStory({
+      url: functions.url,
+      keys,
+      tokenFor: (user) => issuer.sign(user),
+      paidCalls: () => providers.paidCalls(),
+      environment: () => functions.environment(),
+    });
+    tellStory(story, providers.mostAtOnce(), (performance.now() - startedAt) / 1000);
+    if (once) return wentWell(story) ? 0 : 1;
+
+    inviteNewcomer(functions.url, `${issuer.url}/token`);
+    log.show();
+    await stopping;
+    print();
+    print(faint('stopping …'));
+    return 0;
+  } finally {
+    await stops.stopAll();
+  }
+}
+
+async function startStage(
+  root: string,
+  port: number,
+  keys: ReturnType<typeof createKeyBook>,
+  log: ReturnType<typeof createLog>,
+  stops: StopList,
+): Promise<{
+  functions: Functions;
+  issuer: Issuer;
+  providers: Awaited<ReturnType<typeof startProviders>>;
+}> {
+  const issuer = await startIssuer({ users: USERS });
+  stops.add(() => issuer.close());
+  const kv = await startKv({ engine: 'embedded' });
+  stops.add(() => kv.close());
+  const providers = await startProviders(keys, log.onPayment);
+  stops.add(() => providers.close());
+  const env = {
+    ...inheritedEnvironment(),
+    ...providers.env,
+    DEPLOY_ENV: 'demo',
+    KV_REST_API_URL: kv.url,
+    KV_REST_API_TOKEN: kv.token,
+    AUTH_ISSUER: issuer.url,
+    VAULT_KEYS: newVaultKeys(),
+    CRON_SECRET: randomBytes(24).toString('base64url'),
+  };
+  const functions = await onFreePort(port, (free) =>
+    startFunctions({ root, port: free, env, onEvent: log.onEvent }),
+  );
+  stops.add(() => functions.close());
+  return { functions, issuer, providers };
+}
+
+/** Silent while the story is played, except for what went wrong; afterwards it lists calls and who paid. */
+function createLog() {
+  let shown = false;
+  return {
+    show() {
+      shown = true;
+    },
+    onEvent(event: FunctionsEvent) {
+      if (!shown && event.type === 'answered') return;
+      const text = describeEvent(event);
+      if (text !== undefined) print(text);
+    },
+    onPayment({ provider, owner, hint }: Payment) {
+      if (shown) print(faint(`${provider} was paid with ${owner}’s key ${hint}`));
+    },
+  };
+}

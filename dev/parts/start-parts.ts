@@ -1,0 +1,85 @@
+import { join, relative } from 'node:path';
+import { startIssuer } from '../issuer/start-issuer.ts';
+import { type RunningKv, startKv } from '../kv/start-kv.ts';
+import type { Variables } from '../settings/configuration.ts';
+import { loadVaultKeys } from '../settings/vault-keys.ts';
+import { onFreePort } from './on-free-port.ts';
+import type { StopList } from './stop-list.ts';
+
+/** Something the functions talk to: started here, or configured to be elsewhere. */
+export type Part = { readonly url: string; readonly note: string };
+
+export type Parts = {
+  readonly keyStore: Part;
+  readonly issuer: Part;
+  /** The issuer started here hands out tokens at this address; undefined with one of the developer's own. */
+  readonly tokenUrl: string | undefined;
+  /** The configuration of the parts that were started; nothing that was configured. */
+  readonly env: Variables;
+};
+
+export type PartsOptions = {
+  readonly configured: Variables;
+  /** Where the store, the master keys and the issuer's key are kept. */
+  readonly dataDirectory: string;
+  /** The port of the functions; the parts take the ones after it. */
+  readonly port: number;
+  /** Where the functions will be, for the tokens' `azp`. */
+  readonly functionsUrl: () => string;
+};
+
+const ENGINES: Readonly<Record<RunningKv['engine'], string>> = {
+  embedded: 'embedded',
+  'redis-server': 'redis-server',
+  'redis-url': 'your Redis (REDIS_URL)',
+};
+
+/** Starts what the functions need and is not configured, and nothing that is. */
+export async function startParts(options: PartsOptions, stops: StopList): Promise<Parts> {
+  const { configured, dataDirectory } = options;
+  const vaultKeys = configured.VAULT_KEYS ?? (await loadVaultKeys(join(dataDirectory, 'vault-keys')));
+  const issuer = await issuerPart(options, stops);
+  const keyStore = await keyStorePart(options, stops);
+  return {
+    keyStore: keyStore.part,
+    issuer: issuer.part,
+    tokenUrl: issuer.tokenUrl,
+    env: { VAULT_KEYS: vaultKeys, ...issuer.env, ...keyStore.env },
+  };
+}
+
+async function issuerPart({ configured, dataDirectory, port, functionsUrl }: PartsOptions, stops: StopList) {
+  const url = configured.AUTH_ISSUER;
+  if (url !== undefined) {
+    return { part: { url, note: 'configured: AUTH_ISSUER' }, tokenUrl: undefined, env: {} };
+  }
+  const keyFile = join(dataDirectory, 'issuer-key.json');
+  const issuer = await onFreePort(port === 0 ? 0 : port + 1, (free) =>
+    startIssuer({ port: free, keyFile, authorizedParty: functionsUrl }),
+  );
+  stops.add(() => issuer.close());
+  return {
+    part: { url: issuer.url, note: 'tokens for alice and bob' },
+    tokenUrl: `${issuer.url}/token`,
+    env: { AUTH_ISSUER: issuer.url },
+  };
+}
+
+async function keyStorePart({ configured, dataDirectory, port }: PartsOptions, stops: StopList) {
+  const url = configured.KV_REST_API_URL;
+  if (url !== undefined) return { part: { url, note: 'configured: KV_REST_API_URL' }, env: {} };
+  const redisUrl = process.env.REDIS_URL;
+  const kv = await onFreePort(port === 0 ? 0 : port + 2, (free) =>
+    startKv({
+      port: free,
+      dataDirectory: join(dataDirectory, 'kv'),
+      ...(redisUrl ? { engine: new URL(redisUrl) } : {}),
+    }),
+  );
+  stops.add(() => kv.close());
+  const kept = kv.engine === 'redis-url' ? '' : `, kept in ${relative(process.cwd(), dataDirectory) || '.'}`;
+  return {
+    part: { url: kv.url, note: ENGINES[kv.engine] + kept },
+    env: { KV_REST_API_URL: kv.url, KV_REST_API_TOKEN: kv.token },
+  };
+}
