@@ -39,7 +39,8 @@ describe('reading', () => {
       expect(process.getBuiltinModule('node:process').env.OPENAI_API_KEY).toBe(users);
       expect('OPENAI_API_KEY' in process.env).toBe(true);
       expect(Object.hasOwn(process.env, 'OPENAI_API_KEY')).toBe(true);
-      expect(Object.getOwnPropertyDescriptor(process.env, 'OPENAI_API_KEY')?.value).toBe(users);
+      const descriptor = Object.getOwnPropertyDescriptor(process.env, 'OPENAI_API_KEY');
+      expect(descriptor).toMatchObject({ value: users, enumerable: false });
     });
   });
 
@@ -244,6 +245,7 @@ describe('writing inside a scope', () => {
       expect(process.env.ORDINARY).toBe('as it is');
       expect(process.env.OPENAI_API_KEY).toBe(users);
     });
+    expect(real.ADDED).toBeUndefined();
     process.loadEnvFile(file);
     expect(process.env.ADDED).toBe('from the file');
     delete process.env.ADDED;

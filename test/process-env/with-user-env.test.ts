@@ -103,6 +103,22 @@ describe('a Web handler', () => {
     expect(late).toEqual([anna, undefined]);
   });
 
+  it('makes each chunk in its scope, however slowly the chunks are taken', async () => {
+    const handler = withUserEnv(() => {
+      const encoder = new TextEncoder();
+      const pull = (controller: ReadableStreamDefaultController<Uint8Array>) =>
+        controller.enqueue(encoder.encode(process.env.OPENAI_API_KEY));
+      return new Response(new ReadableStream({ pull }, { highWaterMark: 0 }));
+    });
+    const reader = (await handler(await requestOf('anna'))).body?.getReader();
+    for (let taken = 0; taken < 5; taken += 1) {
+      await nextTurn();
+      const chunk = await reader?.read();
+      expect(new TextDecoder().decode(chunk?.value)).toBe(anna);
+    }
+    await reader?.cancel();
+  });
+
   it('ends the scope of a stream that is given up, and tells its source', async () => {
     const seen: unknown[] = [];
     let readLate = () => {};
@@ -210,6 +226,31 @@ describe('a Node handler', () => {
     expect(await answer.text()).toBe(ben);
     await until(() => seen.length === 5);
     expect(seen).toEqual([ben, ben, ben, ben, ben]);
+  });
+
+  it('reads its caller’s key in listeners that the connection calls: late body, early leave', async () => {
+    const seen: unknown[] = [];
+    const read = () => seen.push(process.env.OPENAI_API_KEY);
+    let sendRest = () => {};
+    const leaving = new AbortController();
+    const ask = await serve((request, response) => {
+      request.on('data', (chunk) => {
+        read();
+        if (String(chunk) === 'late') leaving.abort();
+        else setTimeout(sendRest, 20);
+      });
+      response.on('close', read);
+    });
+    const body = new ReadableStream({
+      start(controller) {
+        controller.enqueue(new TextEncoder().encode('early'));
+        sendRest = () => controller.enqueue(new TextEncoder().encode('late'));
+      },
+    });
+    const init = { method: 'POST', body, duplex: 'half', signal: leaving.signal };
+    await expect(ask('ben', init)).rejects.toThrow('abort');
+    await until(() => seen.length === 3);
+    expect(seen).toEqual([ben, ben, ben]);
   });
 
   it('keeps callers apart on one connection, one after the other and at once', async () => {
