@@ -7,9 +7,11 @@ import { createIssuerKeys } from './identity/issuer-keys.ts';
 import { createPublicKey } from './identity/public-key.ts';
 import type { UserId } from './identity/user-id.ts';
 import { createTokenVerifier } from './identity/verify-token.ts';
+import { createHoldKeys } from './keys/hold-keys.ts';
 import { createKeys, type Keys } from './keys/keys.ts';
 import { createKv, type Kv } from './kv/kv.ts';
 import { createAdmit } from './limits/admit.ts';
+import { createOnboarding, type Onboarding } from './onboarding/onboarding.ts';
 import type { Send } from './outgoing/send.ts';
 import type { ProviderId } from './providers/catalogue.ts';
 import type { Via } from './providers/forward.ts';
@@ -28,6 +30,7 @@ export type App = Gate & {
   readonly config: Config;
   readonly kv: Kv;
   readonly keys: Keys;
+  readonly onboarding: Onboarding;
   readonly via: Via;
   /**
    * Runs `fn` with the user's own keys of these providers: counts the call and fetches the sealed keys in one
@@ -60,13 +63,15 @@ export async function composeApp(
   const ring = await createKeyRing(config.vaultKeys);
   const kv = createKv(config.kv, send);
   const admit = createAdmit(kv, config.rateLimitPerMinute, clock);
+  const holdKeys = createHoldKeys(ring);
   const via = { send, baseUrls: config.baseUrls, providerTimeoutMs: config.providerTimeoutMs };
 
   return {
     config,
     kv,
     via,
-    keys: createKeys({ kv, ring, admit, via, clock }),
+    keys: createKeys({ kv, ring, admit, holdKeys, via, clock }),
+    onboarding: createOnboarding({ ...config.onboarding, kv, admit, holdKeys, clock }),
     allowedOrigins: config.allowedOrigins,
 
     async authenticate(request, tokenHeader) {

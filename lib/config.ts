@@ -3,6 +3,7 @@
  * deployment. It never repeats a value: an error names variables alone.
  */
 import { z } from 'zod';
+import { onboardingSteps, type StepDefinition } from './onboarding/onboarding-steps.ts';
 import { type ProviderId, providerIds } from './providers/catalogue.ts';
 import { Secret } from './secret.ts';
 import { parseMasterKeys } from './vault/master-keys.ts';
@@ -34,6 +35,11 @@ export type Config = {
   readonly cronSecret: Secret | undefined;
   /** The operator's overrides of provider origins, without a trailing slash. */
   readonly baseUrls: ReadonlyMap<ProviderId, string>;
+  readonly onboarding: {
+    readonly steps: readonly StepDefinition[];
+    /** Providers that `api-keys` needs a usable key for; empty: one of any provider. */
+    readonly requiredProviders: readonly ProviderId[];
+  };
 };
 
 /** Something in the environment is missing or malformed. The message names each variable and no value. */
@@ -120,6 +126,13 @@ const variables = z.object({
   ALLOWED_ORIGINS: origins,
   RATE_LIMIT_PER_MINUTE: wholeNumber(120, 1, 1_000_000),
   PROVIDER_TIMEOUT_SECONDS: wholeNumber(120, 1, 800),
+  ONBOARDING_STEPS: onboardingSteps,
+  ONBOARDING_PROVIDERS: list.pipe(
+    z.array(
+      z.enum(providerIds),
+      'must be ids of providers, comma-separated, as GET /api/providers lists them',
+    ),
+  ),
   CRON_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
 });
 
@@ -171,6 +184,10 @@ export function loadConfig(env: Environment = process.env): Config {
     providerTimeoutMs: values.PROVIDER_TIMEOUT_SECONDS * 1000,
     cronSecret: values.CRON_SECRET === undefined ? undefined : new Secret(values.CRON_SECRET),
     baseUrls: new Map(overrides.map(({ provider, value }) => [provider, value])),
+    onboarding: Object.freeze({
+      steps: values.ONBOARDING_STEPS,
+      requiredProviders: values.ONBOARDING_PROVIDERS,
+    }),
   });
 }
 

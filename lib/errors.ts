@@ -37,6 +37,9 @@ const PROBLEMS = {
     'Method not allowed',
     'This address does not answer that method; see the Allow header.',
   ],
+  step_required: [409, 'Step required', 'This step of the onboarding cannot be skipped.'],
+  step_out_of_order: [409, 'Step out of order', 'An earlier step of the onboarding comes first.'],
+  step_incomplete: [409, 'Step incomplete', 'Something this step of the onboarding needs is not there yet.'],
   body_too_large: [413, 'Body too large', 'The request body is larger than this address accepts.'],
   key_rejected: [422, 'Key rejected', 'The provider does not accept this key.'],
   rate_limited: [

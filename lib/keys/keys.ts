@@ -4,15 +4,16 @@ import type { UserId } from '../identity/user-id.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { Admit } from '../limits/admit.ts';
 import { type Provider, type ProviderId, providerIds } from '../providers/catalogue.ts';
-import { checkKey, type KeyVerdict } from '../providers/check-key.ts';
+import { checkKey } from '../providers/check-key.ts';
 import type { Via } from '../providers/forward.ts';
 import type { Secret } from '../secret.ts';
 import { keyMissing } from '../user-keys.ts';
-import { type BundleEntry, deleteBundle, deleteRecord, readBundle, replaceRecord } from '../vault/bundle.ts';
-import { openKey, sealKey } from '../vault/envelope.ts';
-import { hintOf, type KeyRecord, type KeyStatus } from '../vault/key-record.ts';
+import { deleteBundle, deleteRecord, readBundle, replaceRecord } from '../vault/bundle.ts';
+import { sealKey } from '../vault/envelope.ts';
+import { hintOf, type KeyRecord } from '../vault/key-record.ts';
 import type { KeyRing } from '../vault/key-ring.ts';
-import { describeRecord, describeUnreadable, type KeyMetadata } from './key-metadata.ts';
+import type { HeldKey, HoldKeys } from './hold-keys.ts';
+import { describeRecord, type KeyMetadata } from './key-metadata.ts';
 
 type KnownProvider = Provider & { readonly id: ProviderId };
 
@@ -20,6 +21,7 @@ export type KeysDependencies = {
   readonly kv: Kv;
   readonly ring: KeyRing;
   readonly admit: Admit;
+  readonly holdKeys: HoldKeys;
   readonly via: Via;
   readonly clock: () => Date;
 };
@@ -29,29 +31,19 @@ export type Keys = ReturnType<typeof createKeys>;
 /** How often a save tries again when others save the same key at the same time. */
 const SAVE_TRIES = 8;
 
-export function createKeys({ kv, ring, admit, via, clock }: KeysDependencies) {
-  const describe = async (user: UserId, provider: ProviderId, entry: BundleEntry): Promise<KeyMetadata> => {
-    if (entry.record === undefined) return describeUnreadable(provider, entry);
-    const opens = await openKey(ring, { user, provider }, entry.record.jwe).then(
-      () => true,
-      () => false,
-    );
-    return opens
-      ? describeRecord(provider, entry.record, entry.lastUsedAt)
-      : describeUnreadable(provider, entry);
-  };
-
-  const find = async (user: UserId, provider: ProviderId): Promise<BundleEntry> => {
-    const entry = (await admit(user, readBundle(user, [provider]))).get(provider);
-    if (entry === undefined) throw keyMissing(provider);
-    return entry;
+export function createKeys({ kv, ring, admit, holdKeys, via, clock }: KeysDependencies) {
+  const find = async (user: UserId, provider: ProviderId): Promise<HeldKey> => {
+    const bundle = await admit(user, readBundle(user, [provider]));
+    const [held] = await holdKeys(user, [provider], bundle);
+    if (held === undefined) throw keyMissing(provider);
+    return held;
   };
 
   return {
     /** Every stored key, in the catalogue's order; one that does not open is listed as `unreadable`. */
     async list(user: UserId): Promise<readonly KeyMetadata[]> {
       const bundle = await admit(user, readBundle(user, providerIds));
-      return Promise.all([...bundle].map(([provider, entry]) => describe(user, provider, entry)));
+      return (await holdKeys(user, providerIds, bundle)).map(({ metadata }) => metadata);
     },
 
     /**
@@ -60,12 +52,8 @@ export function createKeys({ kv, ring, admit, via, clock }: KeysDependencies) {
      * @throws Problem `key_missing`.
      */
     async read(user: UserId, provider: KnownProvider): Promise<KeyMetadata & { readonly key?: string }> {
-      const entry = await find(user, provider.id);
-      const metadata = await describe(user, provider.id, entry);
-      if (!provider.publishable || entry.record === undefined || metadata.status === 'unreadable')
-        return metadata;
-      const key = await openKey(ring, { user, provider: provider.id }, entry.record.jwe);
-      return { ...metadata, key: key.reveal() };
+      const { metadata, key } = await find(user, provider.id);
+      return provider.publishable && key ? { ...metadata, key: key.reveal() } : metadata;
     },
 
     /**
@@ -118,15 +106,16 @@ export function createKeys({ kv, ring, admit, via, clock }: KeysDependencies) {
      * @throws Problem `key_missing`, `key_unreadable`.
      */
     async check(user: UserId, provider: KnownProvider): Promise<KeyMetadata> {
-      const entry = await find(user, provider.id);
-      if (entry.record === undefined)
-        throw new Problem('key_unreadable', { members: { provider: provider.id } });
-      const key = await openKey(ring, { user, provider: provider.id }, entry.record.jwe);
-      const status = statusAfter(await checkKey(provider, key, via), entry.record.status);
-      const next = { ...entry.record, status };
+      const { metadata, key, stored } = await find(user, provider.id);
+      if (key === undefined) throw new Problem('key_unreadable', { members: { provider: provider.id } });
+      const verdict = await checkKey(provider, key, via);
+      if (verdict === 'unknown') return metadata;
+      const status = verdict === 'valid' ? 'valid' : 'invalid';
       // A save that came in between has its own verdict and stays.
-      if (status !== entry.record.status) await kv.ask(replaceRecord(user, provider.id, entry.text, next));
-      return describeRecord(provider.id, next, entry.lastUsedAt);
+      if (stored !== undefined && status !== stored.record.status) {
+        await kv.ask(replaceRecord(user, provider.id, stored.text, { ...stored.record, status }));
+      }
+      return { ...metadata, status };
     },
 
     async remove(user: UserId, provider: KnownProvider): Promise<void> {
@@ -137,9 +126,4 @@ export function createKeys({ kv, ring, admit, via, clock }: KeysDependencies) {
       await admit(user, deleteBundle(user));
     },
   };
-}
-
-function statusAfter(verdict: KeyVerdict, before: KeyStatus): KeyStatus {
-  if (verdict === 'unknown') return before;
-  return verdict === 'valid' ? 'valid' : 'invalid';
 }
