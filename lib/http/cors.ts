@@ -6,6 +6,7 @@ const PREFLIGHT_LIFETIME_SECONDS = 600;
 const EXPOSED = [
   ...['x-request-id', 'x-userkeys-error', 'x-userkeys-request-id', 'request-id', 'www-authenticate'],
   ...['retry-after', 'retry-after-ms', 'x-should-retry', 'ratelimit', 'ratelimit-policy'],
+  ...['x-userkeys-provider', 'x-userkeys-model'],
   ...['x-goog-upload-url', 'x-goog-upload-status', 'x-goog-upload-chunk-granularity', 'content-disposition'],
 ].join(', ');
 

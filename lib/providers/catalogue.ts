@@ -17,6 +17,8 @@ export type CheckRule = {
 export type Provider = {
   readonly id: string;
   readonly name: string;
+  /** What a person would want it for, in a few words. */
+  readonly purpose: string;
   /** The environment variables its SDKs and users' code read the key from; local mode writes the first. */
   readonly variables: readonly [string, ...string[]];
   /** Where every call goes: scheme and host, no path. `<ID>_BASE_URL` replaces it. */
@@ -52,6 +54,7 @@ const entries = [
   {
     id: 'gemini',
     name: 'Google Gemini',
+    purpose: 'Gemini language models',
     variables: ['GEMINI_API_KEY', 'GOOGLE_API_KEY', 'GOOGLE_GENERATIVE_AI_API_KEY'],
     origin: 'https://generativelanguage.googleapis.com',
     credential: { header: 'x-goog-api-key' },
@@ -66,6 +69,7 @@ const entries = [
   {
     id: 'exa',
     name: 'Exa',
+    purpose: 'Web search for agents',
     variables: ['EXA_API_KEY'],
     origin: 'https://api.exa.ai',
     credential: { header: 'x-api-key' },
@@ -75,6 +79,7 @@ const entries = [
   {
     id: 'copilotkit',
     name: 'CopilotKit',
+    purpose: 'Copilots inside apps',
     variables: [
       'COPILOTKIT_API_KEY',
       'NEXT_PUBLIC_COPILOTKIT_API_KEY',
@@ -89,6 +94,7 @@ const entries = [
   {
     id: 'openai',
     name: 'OpenAI',
+    purpose: 'GPT language models',
     variables: ['OPENAI_API_KEY'],
     origin: 'https://api.openai.com',
     credential: bearer,
@@ -102,6 +108,7 @@ const entries = [
   {
     id: 'anthropic',
     name: 'Anthropic',
+    purpose: 'Claude language models',
     variables: ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN'],
     origin: 'https://api.anthropic.com',
     credential: { header: 'x-api-key' },
@@ -112,6 +119,7 @@ const entries = [
   {
     id: 'mistral',
     name: 'Mistral',
+    purpose: 'Mistral language models',
     variables: ['MISTRAL_API_KEY'],
     origin: 'https://api.mistral.ai',
     credential: bearer,
@@ -121,6 +129,7 @@ const entries = [
   {
     id: 'groq',
     name: 'Groq',
+    purpose: 'Fast open models',
     variables: ['GROQ_API_KEY'],
     origin: 'https://api.groq.com',
     credential: bearer,
@@ -130,6 +139,7 @@ const entries = [
   {
     id: 'tavily',
     name: 'Tavily',
+    purpose: 'Web search for agents',
     variables: ['TAVILY_API_KEY'],
     origin: 'https://api.tavily.com',
     credential: bearer,
@@ -139,6 +149,7 @@ const entries = [
   {
     id: 'serper',
     name: 'Serper',
+    purpose: 'Google search results',
     variables: ['SERPER_API_KEY'],
     origin: 'https://google.serper.dev',
     credential: { header: 'x-api-key' },
@@ -148,6 +159,7 @@ const entries = [
   {
     id: 'firecrawl',
     name: 'Firecrawl',
+    purpose: 'Web pages as clean text',
     variables: ['FIRECRAWL_API_KEY'],
     origin: 'https://api.firecrawl.dev',
     credential: bearer,
@@ -157,6 +169,7 @@ const entries = [
   {
     id: 'openrouter',
     name: 'OpenRouter',
+    purpose: 'Many models behind one key',
     variables: ['OPENROUTER_API_KEY'],
     origin: 'https://openrouter.ai',
     credential: bearer,
@@ -166,6 +179,7 @@ const entries = [
   {
     id: 'cohere',
     name: 'Cohere',
+    purpose: 'Language models and embeddings',
     variables: ['CO_API_KEY', 'COHERE_API_KEY'],
     origin: 'https://api.cohere.com',
     credential: bearer,
@@ -179,6 +193,7 @@ const entries = [
   {
     id: 'deepseek',
     name: 'DeepSeek',
+    purpose: 'DeepSeek language models',
     variables: ['DEEPSEEK_API_KEY'],
     origin: 'https://api.deepseek.com',
     credential: bearer,
@@ -188,6 +203,7 @@ const entries = [
   {
     id: 'xai',
     name: 'xAI',
+    purpose: 'Grok language models',
     variables: ['XAI_API_KEY'],
     origin: 'https://api.x.ai',
     credential: bearer,
@@ -197,6 +213,7 @@ const entries = [
   {
     id: 'perplexity',
     name: 'Perplexity',
+    purpose: 'Answers with web sources',
     variables: ['PERPLEXITY_API_KEY'],
     origin: 'https://api.perplexity.ai',
     credential: bearer,
@@ -206,6 +223,7 @@ const entries = [
   {
     id: 'together',
     name: 'Together AI',
+    purpose: 'Open models, hosted',
     variables: ['TOGETHER_API_KEY'],
     origin: 'https://api.together.ai',
     credential: bearer,
@@ -215,6 +233,7 @@ const entries = [
   {
     id: 'fireworks',
     name: 'Fireworks AI',
+    purpose: 'Open models, hosted',
     variables: ['FIREWORKS_API_KEY'],
     origin: 'https://api.fireworks.ai',
     credential: bearer,
@@ -224,6 +243,7 @@ const entries = [
   {
     id: 'huggingface',
     name: 'Hugging Face',
+    purpose: 'Open models and data sets',
     variables: ['HF_TOKEN'],
     origin: 'https://router.huggingface.co',
     credential: bearer,
@@ -233,6 +253,7 @@ const entries = [
   {
     id: 'stability',
     name: 'Stability AI',
+    purpose: 'Image generation',
     variables: ['STABILITY_API_KEY'],
     origin: 'https://api.stability.ai',
     credential: bearer,
@@ -242,6 +263,7 @@ const entries = [
   {
     id: 'elevenlabs',
     name: 'ElevenLabs',
+    purpose: 'Speech and voices',
     variables: ['ELEVENLABS_API_KEY'],
     origin: 'https://api.elevenlabs.io',
     credential: { header: 'xi-api-key' },

@@ -2,13 +2,14 @@
 import { catalogue } from './catalogue.ts';
 import { GENERATING } from './generating.ts';
 
-/** `{providers: [{id, name, keyPage, gateway, generate, search, publishable}]}` in the catalogue's order. */
+/** `{providers: [{id, name, purpose, keyPage, gateway, generate, search, publishable}]}` in the catalogue's order. */
 export function describeCatalogue() {
   const generating = new Set<string>(GENERATING);
   return {
-    providers: catalogue.map(({ id, name, keyPage, publishable }) => ({
+    providers: catalogue.map(({ id, name, purpose, keyPage, publishable }) => ({
       id,
       name,
+      purpose,
       keyPage,
       /** What an SDK takes as its base URL, below this deployment's origin. */
       gateway: `/api/proxy/${id}`,
