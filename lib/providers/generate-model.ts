@@ -8,6 +8,9 @@ import type { LanguageModel } from 'ai';
 import type { Secret } from '../secret.ts';
 import type { GeneratingProvider } from './generating.ts';
 
+// The SDK would print its advice on models and settings to the log of every deployment.
+globalThis.AI_SDK_LOG_WARNINGS = false;
+
 type Access = { readonly key: Secret; readonly base: string; readonly fetch: typeof fetch };
 type Generator = {
   readonly defaultModel: string;

@@ -51,9 +51,15 @@ export async function generate(
     answerTimeoutMs: via.providerTimeoutMs,
     idleTimeoutMs: PROVIDER_IDLE_TIMEOUT_MS,
   });
-  const call = { model: connect({ key, base, fetch }, model), prompt, abortSignal: signal, maxRetries: 0 };
+  const leaving = new AbortController();
+  const call = {
+    model: connect({ key, base, fetch }, model),
+    prompt,
+    abortSignal: AbortSignal.any([signal, leaving.signal]),
+    maxRetries: 0,
+  };
   try {
-    if (stream) return textResponse(await startText(call), { provider, model });
+    if (stream) return textResponse(await startText(call, leaving), { provider, model });
     const { text, usage } = await generateText(call);
     return json({
       text,
@@ -69,7 +75,7 @@ export async function generate(
 type ModelCall = Parameters<typeof streamText>[0] & { readonly prompt: string };
 
 /** The written text piece by piece, once its first piece is there: until then a failure can still be a status. */
-async function startText(call: ModelCall): Promise<ReadableStream<Uint8Array>> {
+async function startText(call: ModelCall, leaving: AbortController): Promise<ReadableStream<Uint8Array>> {
   // The SDK prints errors unless told otherwise; they quote the request.
   const { fullStream } = streamText({ ...call, onError: () => undefined });
   const pieces = textPieces(fullStream);
@@ -89,8 +95,8 @@ async function startText(call: ModelCall): Promise<ReadableStream<Uint8Array>> {
         controller.error(new Error('The provider failed in the middle of its answer.'));
       }
     },
-    async cancel() {
-      await pieces.return(undefined);
+    cancel() {
+      leaving.abort();
     },
   });
 }

@@ -1,0 +1,96 @@
+import { randomBytes } from 'node:crypto';
+import { inspect } from 'node:util';
+import { describe, expect, test } from 'vitest';
+import { ConfigError, decideMode, type Environment, loadConfig } from '../../lib/config.ts';
+import { newMasterKey } from '../support/start-world.ts';
+
+const complete: Environment = {
+  KV_REST_API_URL: 'https://kv.example',
+  KV_REST_API_TOKEN: randomBytes(12).toString('hex'),
+  AUTH_ISSUER: 'https://issuer.example',
+  VAULT_KEYS: newMasterKey(),
+};
+
+describe('the mode', () => {
+  test.each<[Environment, string]>([
+    [{}, 'local'],
+    [{ DEPLOY_ENV: '' }, 'local'],
+    [{ DEPLOY_ENV: 'local' }, 'local'],
+    [{ DEPLOY_ENV: 'render' }, 'production'],
+    [{ DEPLOY_ENV: 'vercel' }, 'production'],
+    [{ DEPLOY_ENV: 'production' }, 'production'],
+    [{ DEPLOY_ENV: 'production', DEBUG: 'true' }, 'local'],
+    [{ DEPLOY_ENV: 'production', DEBUG: '1' }, 'production'],
+    [{ VERCEL_ENV: 'development' }, 'local'],
+    [{ VERCEL_ENV: 'production', DEBUG: 'true' }, 'production'],
+    [{ VERCEL_ENV: 'preview', DEPLOY_ENV: 'local' }, 'production'],
+    [{ NODE_ENV: 'production', DEBUG: 'true' }, 'production'],
+    [{ AWS_LAMBDA_FUNCTION_NAME: 'f', DEBUG: 'true' }, 'production'],
+    [{ LAMBDA_TASK_ROOT: '/var/task', DEPLOY_ENV: 'local' }, 'production'],
+  ])('of %j is %s', (env, mode) => {
+    expect(decideMode(env)).toBe(mode);
+  });
+});
+
+describe('an error names the variable and not its value', () => {
+  const SENTINEL = 'sentinel-value';
+  test.each<[string, string | undefined]>([
+    ['KV_REST_API_URL', undefined],
+    ['KV_REST_API_URL', SENTINEL],
+    ['KV_REST_API_URL', `http://kv.example/${SENTINEL}`],
+    ['KV_REST_API_URL', `https://user:${SENTINEL}@kv.example`],
+    ['KV_REST_API_TOKEN', undefined],
+    ['KV_REST_API_TOKEN', ''],
+    ['AUTH_ISSUER', undefined],
+    ['AUTH_ISSUER', SENTINEL],
+    ['AUTH_JWKS_URL', `http://evil.example/${SENTINEL}`],
+    ['AUTH_PUBLIC_KEY', SENTINEL],
+    ['AUTH_PUBLIC_KEY', `{"kty":"oct","k":"${SENTINEL}"}`],
+    ['AUTH_PUBLIC_KEY', `{"kty":"EC","d":"${SENTINEL}"}`],
+    ['AUTH_PUBLIC_KEY', `-----BEGIN PRIVATE KEY-----\n${SENTINEL}`],
+    ['VAULT_KEYS', undefined],
+    ['VAULT_KEYS', SENTINEL],
+    ['VAULT_KEYS', `k1:${SENTINEL}`],
+    ['VAULT_KEYS', `k1:${Buffer.alloc(32).toString('base64url')}`],
+    ['ALLOWED_ORIGINS', `${SENTINEL}`],
+    ['ALLOWED_ORIGINS', `https://app.example/${SENTINEL}`],
+    ['ALLOWED_ORIGINS', '*'],
+    ['RATE_LIMIT_PER_MINUTE', SENTINEL],
+    ['RATE_LIMIT_PER_MINUTE', '0'],
+    ['RATE_LIMIT_PER_MINUTE', '1.5'],
+    ['PROVIDER_TIMEOUT_SECONDS', '-1'],
+    ['CRON_SECRET', 'short'],
+    ['OPENAI_BASE_URL', `http://evil.example/${SENTINEL}`],
+    ['GEMINI_BASE_URL', SENTINEL],
+  ])('%s = %j', (variable, value) => {
+    let caught: unknown;
+    try {
+      loadConfig({ ...complete, [variable]: value });
+    } catch (error) {
+      caught = error;
+    }
+    expect(caught).toBeInstanceOf(ConfigError);
+    expect(caught).toMatchObject({ variables: [variable] });
+    expect(inspect(caught)).not.toContain(SENTINEL);
+  });
+
+  test('all that is missing is told at once', () => {
+    expect(() => loadConfig({})).toThrow(/KV_REST_API_URL.*KV_REST_API_TOKEN.*AUTH_ISSUER.*VAULT_KEYS/);
+  });
+});
+
+test('a complete configuration is frozen, has its defaults and prints no secret', () => {
+  const config = loadConfig({ ...complete, EXA_BASE_URL: 'http://127.0.0.1:9/', DEPLOY_ENV: 'vercel' });
+  expect(config).toMatchObject({
+    mode: 'production',
+    auth: { jwksUrl: 'https://issuer.example/.well-known/jwks.json', audience: [] },
+    rateLimitPerMinute: 120,
+    providerTimeoutMs: 120_000,
+    allowedOrigins: [],
+  });
+  expect(config.baseUrls.get('exa')).toBe('http://127.0.0.1:9');
+  expect(Object.isFrozen(config)).toBe(true);
+  const printed = inspect(config, { depth: 9 }) + JSON.stringify(config);
+  expect(printed).not.toContain(complete.KV_REST_API_TOKEN);
+  expect(printed).not.toContain(complete.VAULT_KEYS);
+});
