@@ -1,0 +1,93 @@
+/** The answers of the API, with the types of the server's own schemas, so that the two cannot drift apart. */
+import type { KeyMetadata } from '../../lib/keys/key-metadata.ts';
+import type { describeCatalogue } from '../../lib/providers/describe-catalogue.ts';
+import { fieldsOf, flag, list, nullable, number, oneOf, text, wholeNumber } from './decode.ts';
+
+/** A provider's id. Any string: a page may be older than the catalogue it is shown. */
+export type ProviderName = KeyMetadata['provider'] | (string & Record<never, never>);
+
+/** One entry of the public catalogue. */
+export type Provider = Omit<ReturnType<typeof describeCatalogue>['providers'][number], 'id'> & {
+  readonly id: ProviderName;
+};
+
+/** What is shown of a stored key. */
+export type StoredKey = Omit<KeyMetadata, 'provider'> & { readonly provider: ProviderName };
+export type StoredKeyStatus = StoredKey['status'];
+
+/** A mapped type and not a list, so that a status the server adds is missed by the type checker and not by a user. */
+const STATUSES: { readonly [Status in StoredKeyStatus]: Status } = {
+  valid: 'valid',
+  unverified: 'unverified',
+  invalid: 'invalid',
+  unreadable: 'unreadable',
+};
+
+export function decodeCatalogue(value: unknown): readonly Provider[] {
+  return list(fieldsOf(value).providers, (entry) => {
+    const { id, name, purpose, keyPage, gateway, generate, search, publishable } = fieldsOf(entry);
+    return {
+      id: text(id),
+      name: text(name),
+      purpose: text(purpose),
+      keyPage: httpsUrl(keyPage),
+      gateway: text(gateway),
+      generate: flag(generate),
+      search: flag(search),
+      publishable: flag(publishable),
+    };
+  });
+}
+
+export function decodeStoredKeys(value: unknown): readonly StoredKey[] {
+  return list(fieldsOf(value).keys, decodeStoredKey);
+}
+
+export function decodeStoredKey(value: unknown): StoredKey {
+  const fields = fieldsOf(value);
+  return {
+    provider: text(fields.provider),
+    hint: text(fields.hint),
+    status: oneOf(fields.status, Object.values(STATUSES)),
+    version: wholeNumber(fields.version),
+    createdAt: nullable(fields.createdAt, text),
+    updatedAt: nullable(fields.updatedAt, text),
+    lastUsedAt: nullable(fields.lastUsedAt, text),
+  };
+}
+
+export type BrowserKey = { readonly key: string; readonly updatedAt: string | null };
+
+/** The key itself, which only an answer about a browser key holds, and only if it could be opened. */
+export function decodeBrowserKey(value: unknown): BrowserKey | undefined {
+  const { key, updatedAt } = fieldsOf(value);
+  return key === undefined ? undefined : { key: text(key), updatedAt: nullable(updatedAt, text) };
+}
+
+export type Generated = {
+  readonly text: string;
+  readonly provider: ProviderName;
+  readonly model: string;
+  readonly usage: { readonly inputTokens: number | null; readonly outputTokens: number | null };
+};
+
+export function decodeGenerated(value: unknown): Generated {
+  const fields = fieldsOf(value);
+  const usage = fieldsOf(fields.usage);
+  return {
+    text: text(fields.text),
+    provider: text(fields.provider),
+    model: text(fields.model),
+    usage: {
+      inputTokens: nullable(usage.inputTokens, number),
+      outputTokens: nullable(usage.outputTokens, number),
+    },
+  };
+}
+
+/** It becomes a link, so it must not be a `javascript:` one. */
+function httpsUrl(value: unknown): string {
+  const address = text(value);
+  if (!address.startsWith('https://')) throw new TypeError('Expected an https address.');
+  return address;
+}
