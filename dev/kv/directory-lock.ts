@@ -14,7 +14,7 @@ const SQLITE_BUSY = 5;
 export function lockDirectory(directory: string): () => void {
   const file = new DatabaseSync(join(directory, LOCK_FILE), { timeout: 0 });
   try {
-    file.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    file.exec('PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
   } catch (error) {
     file.close();
     if (!isBusy(error)) throw error;

@@ -66,9 +66,9 @@ async function openStore(state: RedisServerState, directory: string) {
     const data = new KeptData();
     for (const change of await readLog(path)) data.apply(change);
     const database = state.getDatabase(0);
-    data.restoreInto(database, Date.now());
-    const log = await AppendLog.open({ path, snapshot: () => data.asChanges() });
+    data.restoreInto(database);
     database.subscribe((event) => data.observe(event));
+    const log = await AppendLog.open({ path, snapshot: () => data.asChanges() });
     return {
       keepChanges: () => log.keep(data.takeChanges()),
       close: () => log.close().finally(unlock),

@@ -56,11 +56,10 @@ export class KeptData {
     }
   }
 
-  /** Fills an empty database with what is kept and has not expired, and forgets what has. */
-  restoreInto(database: RedisDatabase, now: number): void {
+  /** Fills an empty database with what is kept. It ends by itself what has expired in the meantime. */
+  restoreInto(database: RedisDatabase): void {
     for (const [key, { type, expiresAt, parts }] of this.#keys) {
-      if (expiresAt !== null && expiresAt <= now) this.#keys.delete(key);
-      else database.set(bytes(key), valueFrom(type, parts.values()), expiresAt === null ? {} : { expiresAt });
+      database.set(bytes(key), valueFrom(type, parts.values()), expiresAt === null ? {} : { expiresAt });
     }
   }
 

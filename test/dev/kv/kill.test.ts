@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
+import { connectRedis } from '../../../dev/kv/redis-connection.ts';
 import {
   clientOf,
   describeEachEngine,
@@ -98,7 +99,7 @@ describeEachEngine('kill -9', (engine) => {
   });
 });
 
-describe.skipIf(!hasRedisServer)('the redis-server of a killed process', () => {
+describe.skipIf(!hasRedisServer)('a redis-server of our own', () => {
   const serverPid = (dataDirectory: string) =>
     Number(readFileSync(join(dataDirectory, 'redis-server.pid'), 'utf8').split('\n')[0]);
 
@@ -111,7 +112,7 @@ describe.skipIf(!hasRedisServer)('the redis-server of a killed process', () => {
     }
   }
 
-  test('ends with it', { timeout: 30_000 }, async () => {
+  test('ends when its process is killed', { timeout: 30_000 }, async () => {
     const dataDirectory = temporaryDirectory();
     const { child } = await serveKv('redis-server', dataDirectory);
     const pid = serverPid(dataDirectory);
@@ -156,6 +157,16 @@ describe.skipIf(!hasRedisServer)('the redis-server of a killed process', () => {
     ]);
     await runKv({ engine: 'redis-server', dataDirectory });
     expect([bystander.exitCode, bystander.signalCode]).toEqual([null, null]);
+  });
+
+  test('writes to the disk before it answers', async () => {
+    const dataDirectory = temporaryDirectory();
+    await runKv({ engine: 'redis-server', dataDirectory });
+    const [, socketPath = ''] = readFileSync(join(dataDirectory, 'redis-server.pid'), 'utf8').split('\n');
+    const server = await connectRedis({ socketPath });
+    const settings = await server.execute([['CONFIG', 'GET', 'append*s*']], { atomic: false });
+    expect(String(settings)).toContain('appendfsync,always');
+    await server.close();
   });
 
   test('a server that dies under a running KV is told as 503, and ends with the KV', async () => {

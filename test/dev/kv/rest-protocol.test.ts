@@ -34,6 +34,12 @@ describeEachEngine('the REST protocol', (engine) => {
     expect(plain).toEqual({ status: 200, body: { result: [1, 'ü', null, [2, ['b']], 'OK'] } });
     const encoded = await post(kv, ['EVAL', script, 0], { headers: { 'upstash-encoding': 'base64' } });
     expect(encoded.body).toEqual({ result: [1, 'w7w=', null, [2, ['Yg==']], 'T0s='] });
+    const inBase64 = { path: '/pipeline', headers: { 'upstash-encoding': 'base64' } };
+    expect((await post(kv, [['SET', 'word', 'OK'], ['GET', 'word'], ['PING']], inBase64)).body).toEqual([
+      { result: 'OK' },
+      { result: 'T0s=' },
+      { result: 'UE9ORw==' },
+    ]);
     await post(kv, ['HSET', 'h', 'a', 1, 'b', true]);
     expect(await post(kv, ['HGETALL', 'h'])).toEqual({
       status: 200,
