@@ -1,0 +1,150 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { type VercelBuild, vercelBuild } from '../../dev/vercel/build.ts';
+import { type BuiltFunction, serveBuiltFunction } from '../../dev/vercel/serve-built-function.ts';
+import { stall } from '../support/answers.ts';
+import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+
+/** What Vercel's Hobby plan allows. */
+const MOST_FUNCTIONS = 12;
+/** Installing the CLI, the first time, and a build. */
+const BUILD_TIMEOUT_MS = 600_000;
+
+const BuildConfig = z.object({
+  routes: z.array(z.object({ src: z.string().optional(), dest: z.string().optional() })),
+});
+
+let build: VercelBuild;
+let world: World;
+const functions = () => join(build.outputDirectory, 'functions');
+
+beforeAll(async () => {
+  [build, world] = await Promise.all([vercelBuild(), startWorld({ applyEnv: false })]);
+}, BUILD_TIMEOUT_MS);
+afterAll(async () => {
+  await Promise.all([build?.remove(), world?.close()]);
+});
+afterEach(() => world.providers.reset());
+
+/** Runs the function of that file of `api/`, until the test is over. */
+async function serve(name: string): Promise<BuiltFunction> {
+  const running = await serveBuiltFunction(join(functions(), 'api', `${name}.func`), world.env);
+  onTestFinished(() => running.close());
+  return running;
+}
+
+async function filesIn(directory: string): Promise<string[]> {
+  const entries = await readdir(directory, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(directory, join(entry.parentPath, entry.name)));
+}
+
+describe('a build', () => {
+  test('has one function for each file of api/, and no more than the smallest plan allows', async () => {
+    const sources = (await filesIn('api')).map((file) => join('api', file.replace(/\.ts$/, '')));
+    const built = (await filesIn(functions()))
+      .filter((file) => file.endsWith('.vc-config.json'))
+      .map((file) => dirname(file).replace(/\.func$/, ''));
+    expect(built.sort()).toEqual(sources.sort());
+    expect(built.length).toBeLessThanOrEqual(MOST_FUNCTIONS);
+  });
+
+  test('publishes the page and nothing of the sources, tests, tools or settings', async () => {
+    const published = await filesIn(join(build.outputDirectory, 'static'));
+    expect(published).toContain('index.html');
+    const elsewhere = /^(api|lib|dev|test|bench|docs|node_modules)\/|\.(ts|md|lock)$|(^|\/)\.|package.*json$/;
+    expect(published.filter((file) => elsewhere.test(file))).toEqual([]);
+  });
+
+  test('gives a function what it imports and no test, tool or other function', async () => {
+    for (const config of (await filesIn(functions())).filter((file) => file.endsWith('.vc-config.json'))) {
+      const directory = join(functions(), dirname(config));
+      const own = (await filesIn(directory)).filter((file) => !file.startsWith('node_modules/'));
+      const rest = own.filter((file) => !/^lib\/|^package\.json$|^\.vc-config\.json$/.test(file));
+      const handler = dirname(config).replace(/\.func$/, '.js');
+      expect(rest.sort()).toEqual([handler, `${handler}.map`]);
+    }
+  });
+
+  test('leads every proxied path to one function and adds nothing to its query', async () => {
+    const { routes } = BuildConfig.parse(
+      JSON.parse(await readFile(join(build.outputDirectory, 'config.json'), 'utf8')),
+    );
+    const path = '/api/proxy/openai/v1/chat/completions';
+    const matching = routes.filter(({ src }) => src !== undefined && new RegExp(src).test(path));
+    expect(matching[0]).toMatchObject({ dest: '/api/proxy' });
+  });
+});
+
+describe('a built function', () => {
+  test('runs on Node 24, may take as long as a model needs, and learns when its caller has left', async () => {
+    const { config } = await serve('proxy');
+    expect(config).toMatchObject({ runtime: 'nodejs24.x', maxDuration: 300, supportsCancellation: true });
+  });
+
+  test('knows that it is deployed, and answers with its store', async () => {
+    const { url } = await serve('health');
+    const response = await fetch(`${url}/api/health`);
+    expect(await response.json()).toEqual({ status: 'ok', mode: 'production', kv: 'ok' });
+  });
+
+  test('refuses a caller without a token', async () => {
+    const { url } = await serve('keys/index');
+    const response = await fetch(`${url}/api/keys`);
+    expect(response.status).toBe(401);
+    expect(response.headers.get('content-type')).toMatch(/^application\/problem\+json/);
+    expect(await response.json()).toMatchObject({ code: 'token_missing' });
+  });
+
+  test('names the missing variables where it was deployed without its settings', async () => {
+    const running = await serveBuiltFunction(join(functions(), 'api/health.func'), {});
+    onTestFinished(() => running.close());
+    const response = await fetch(`${running.url}/api/health`);
+    expect(response.status).toBe(500);
+    expect(await response.json()).toMatchObject({ code: 'not_configured' });
+  });
+
+  test('seals a key that another function opens for its owner’s call', async () => {
+    const [keys, proxy, token] = await Promise.all([
+      serve('keys/[provider]'),
+      serve('proxy'),
+      world.tokenFor('alice'),
+    ]);
+    const key = newProviderKey();
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const saved = await fetch(`${keys.url}/api/keys/openai?provider=openai`, {
+      method: 'PUT',
+      headers,
+      body: JSON.stringify({ key }),
+    });
+    expect(saved.status).toBe(201);
+    await fetch(`${proxy.url}/api/proxy/openai/v1/models?limit=1`, { headers });
+    expect(world.calls.at(-1)).toMatchObject({ target: '/v1/models?limit=1', credential: key });
+  });
+
+  test('ends the call to the provider when its caller leaves', async () => {
+    const [keys, proxy, token] = await Promise.all([
+      serve('keys/[provider]'),
+      serve('proxy'),
+      world.tokenFor('bob'),
+    ]);
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    const body = JSON.stringify({ key: newProviderKey() });
+    await fetch(`${keys.url}/api/keys/openai`, { method: 'PUT', headers, body });
+    world.providers.answerWith(stall);
+    const leaving = new AbortController();
+    const response = await fetch(`${proxy.url}/api/proxy/openai/v1/responses`, {
+      method: 'POST',
+      headers,
+      body: '{}',
+      signal: leaving.signal,
+    });
+    await response.body?.getReader().read();
+    leaving.abort();
+    await world.calls.at(-1)?.left;
+    expect(world.calls.at(-1)?.hasLeft()).toBe(true);
+  });
+});
