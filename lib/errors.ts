@@ -40,6 +40,11 @@ const PROBLEMS = {
   step_required: [409, 'Step required', 'This step of the onboarding cannot be skipped.'],
   step_out_of_order: [409, 'Step out of order', 'An earlier step of the onboarding comes first.'],
   step_incomplete: [409, 'Step incomplete', 'Something this step of the onboarding needs is not there yet.'],
+  account_erased: [
+    409,
+    'Account erased',
+    'The account was erased while this request was under way. Nothing was stored.',
+  ],
   body_too_large: [413, 'Body too large', 'The request body is larger than this address accepts.'],
   key_rejected: [422, 'Key rejected', 'The provider does not accept this key.'],
   rate_limited: [
@@ -65,6 +70,16 @@ const PROBLEMS = {
     503,
     'Key store unavailable',
     'The key store does not answer. Nothing was changed; try again shortly.',
+  ],
+  deployment_outdated: [
+    503,
+    'Deployment outdated',
+    'This deployment seals keys under a master key that has been retired. Nothing was stored; use the current deployment.',
+  ],
+  vault_unavailable: [
+    503,
+    'Vault unavailable',
+    'The master keys cannot be opened right now. Nothing was changed; try again shortly.',
   ],
   issuer_unavailable: [
     503,

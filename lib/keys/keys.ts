@@ -1,6 +1,7 @@
 /** A user's keys as the user manages them: list, save, check again, remove. */
 import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
+import { callStart } from '../kv/erasure-mark.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { Admit } from '../limits/admit.ts';
 import { type Provider, type ProviderId, providerIds } from '../providers/catalogue.ts';
@@ -10,7 +11,7 @@ import type { Secret } from '../secret.ts';
 import { keyMissing } from '../user-keys.ts';
 import { deleteBundle, deleteRecord, readBundle, replaceRecord } from '../vault/bundle.ts';
 import { sealKey } from '../vault/envelope.ts';
-import { hintOf, type KeyRecord } from '../vault/key-record.ts';
+import { hintOf, type KeyRecord, type KeyStatus, type StoredRecord } from '../vault/key-record.ts';
 import type { KeyRing } from '../vault/key-ring.ts';
 import type { HeldKey, HoldKeys } from './hold-keys.ts';
 import { describeRecord, type KeyMetadata } from './key-metadata.ts';
@@ -39,6 +40,24 @@ export function createKeys({ kv, ring, admit, holdKeys, via, clock }: KeysDepend
     return held;
   };
 
+  /** A save that came in between has its own verdict and stays; the same key sealed anew takes the verdict. */
+  const writeStatus = async (
+    user: UserId,
+    provider: ProviderId,
+    checked: NonNullable<HeldKey['stored']>,
+    status: KeyStatus,
+  ): Promise<void> => {
+    const { version, updatedAt } = checked.record;
+    let { text, record }: StoredRecord = checked;
+    for (let tries = 0; tries < SAVE_TRIES; tries += 1) {
+      if (record?.version !== version || record.updatedAt !== updatedAt) return;
+      if (await kv.ask(replaceRecord(user, provider, text, { ...record, status }))) return;
+      const now = (await kv.ask(readBundle(user, [provider]))).get(provider);
+      if (now === undefined) return;
+      ({ text, record } = now);
+    }
+  };
+
   return {
     /** Every stored key, in the catalogue's order; one that does not open is listed as `unreadable`. */
     async list(user: UserId): Promise<readonly KeyMetadata[]> {
@@ -61,12 +80,15 @@ export function createKeys({ kv, ring, admit, holdKeys, via, clock }: KeysDepend
      * later one stays.
      *
      * @throws Problem `key_rejected` when the provider says no; nothing is stored and a former key stays.
+     *   `account_erased` when the user was erased meanwhile, `deployment_outdated` when this deployment seals under
+     *   a retired master key; nothing is stored.
      */
     async save(
       user: UserId,
       provider: KnownProvider,
       key: Secret,
     ): Promise<{ created: boolean; metadata: KeyMetadata }> {
+      const start = await callStart(user, clock());
       const bundle = await admit(user, readBundle(user, [provider.id]));
       const verdict = await checkKey(provider, key, via);
       if (verdict === 'rejected') {
@@ -88,7 +110,7 @@ export function createKeys({ kv, ring, admit, holdKeys, via, clock }: KeysDepend
           createdAt: former?.record?.createdAt ?? now,
           updatedAt: now,
         };
-        if (await kv.ask(replaceRecord(user, provider.id, former?.text, next))) {
+        if (await kv.ask(replaceRecord(user, provider.id, former?.text, next, start))) {
           return {
             created: former === undefined,
             metadata: describeRecord(provider.id, next, former?.lastUsedAt),
@@ -111,9 +133,8 @@ export function createKeys({ kv, ring, admit, holdKeys, via, clock }: KeysDepend
       const verdict = await checkKey(provider, key, via);
       if (verdict === 'unknown') return metadata;
       const status = verdict === 'valid' ? 'valid' : 'invalid';
-      // A save that came in between has its own verdict and stays.
       if (stored !== undefined && status !== stored.record.status) {
-        await kv.ask(replaceRecord(user, provider.id, stored.text, { ...stored.record, status }));
+        await writeStatus(user, provider.id, stored, status);
       }
       return { ...metadata, status };
     },

@@ -2,16 +2,23 @@
  * A user's bundle in KV: one hash of records, one field a provider, and one hash of the times they were last
  * used. Every write is one field; only fields the catalogue knows are read. docs/storage-schema.md describes both.
  */
+import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
+import { type CallStart, STOP_IF_ERASED } from '../kv/erasure-mark.ts';
 import type { Ask } from '../kv/kv.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
+import { kidOf } from './envelope.ts';
 import { type KeyRecord, readStoredRecord, type StoredRecord } from './key-record.ts';
+import { RETIRED_KEY } from './retired-kids.ts';
 
 /** What the bundle says about one provider. */
 export type BundleEntry = StoredRecord & { readonly lastUsedAt: string | undefined };
 export type Bundle = ReadonlyMap<ProviderId, BundleEntry>;
 
-const recordsKey = (user: UserId) => `userkeys:keys:${user}`;
+/** What the KV key of every user's records begins with; the rest is the user. */
+export const RECORDS_PREFIX = 'userkeys:keys:';
+
+const recordsKey = (user: UserId) => `${RECORDS_PREFIX}${user}`;
 const usedKey = (user: UserId) => `userkeys:used:${user}`;
 
 /** The stored records of these providers; a provider without one is absent. */
@@ -41,25 +48,44 @@ export function readBundle(user: UserId, providers: readonly ProviderId[]): Ask<
 /**
  * Replaces a record only if the field still holds `expected` (undefined: still holds nothing). Reads false when
  * somebody else was faster; then nothing was written.
+ *
+ * `start`: when the call began that would store something where nothing is; needed only there.
+ *
+ * @throws (on reading) Problem `deployment_outdated` for an envelope under a master key that has been retired,
+ *   `account_erased` when the user was erased since `start`. Nothing was written then.
  */
 export function replaceRecord(
   user: UserId,
   provider: ProviderId,
   expected: string | undefined,
   next: KeyRecord,
+  start?: CallStart,
 ): Ask<boolean> {
+  // An envelope that is there already is not brought in: a new status for it is always welcome.
+  const stays = readStoredRecord(expected)?.record?.jwe === next.jwe;
+  const newKid = stays ? '' : (kidOf(next.jwe) ?? '');
   return {
     commands: 1,
     add(batch) {
-      batch.eval(COMPARE_AND_SET, [recordsKey(user)], [provider, expected ?? '', JSON.stringify(next)]);
+      const keys = [recordsKey(user), RETIRED_KEY];
+      const args = [provider, expected ?? '', JSON.stringify(next), newKid];
+      if (start === undefined) batch.eval(COMPARE_AND_SET, keys, args);
+      else
+        batch.eval(STOP_IF_ERASED + COMPARE_AND_SET, [...keys, start.markKey], [...args, String(start.atMs)]);
     },
-    read: ([replaced]) => Number(replaced) === 1,
+    read([result]) {
+      const code = Number(result);
+      if (code === -1) throw new Problem('deployment_outdated');
+      if (code === -2) throw new Problem('account_erased');
+      return code === 1;
+    },
   };
 }
 
 const COMPARE_AND_SET = `
 local held = redis.call('HGET', KEYS[1], ARGV[1])
 if (held or '') ~= ARGV[2] then return 0 end
+if redis.call('SISMEMBER', KEYS[2], ARGV[4]) == 1 then return -1 end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return 1`;
 
@@ -92,10 +118,15 @@ export function deleteBundle(user: UserId): Ask<void> {
   return {
     commands: 1,
     add(batch) {
-      batch.del(recordsKey(user), usedKey(user));
+      batch.del(...bundleKeys(user));
     },
     read: () => undefined,
   };
+}
+
+/** Every KV key of a bundle. */
+export function bundleKeys(user: UserId): readonly string[] {
+  return [recordsKey(user), usedKey(user)];
 }
 
 function at(values: unknown, index: number): unknown {

@@ -42,6 +42,15 @@ export async function openKey(ring: KeyRing, binding: Binding, envelope: string)
   }
 }
 
+/** The master key an envelope names, or undefined when it is no envelope of ours. It may still not open. */
+export function kidOf(envelope: string): string | undefined {
+  try {
+    return readKid(envelope);
+  } catch {
+    return undefined;
+  }
+}
+
 /** The `kid` of a header that holds `alg`, `enc` and `kid` and nothing more: no `zip`, no `crit`. */
 function readKid(envelope: string): string {
   if (envelope.length > MAX_ENVELOPE_CHARACTERS) throw unreadable();
