@@ -1,7 +1,9 @@
 /** Every wait and every body this project allows, with its unit. */
 
-/** One KV request, from connecting to the last byte. Leaves room to answer 503 well within three seconds. */
-export const KV_TIMEOUT_MS = 2_000;
+/** Connecting, to KV and to providers alike. */
+export const CONNECT_TIMEOUT_MS = 2_000;
+/** How long KV may be silent. Leaves room to answer 503 well within three seconds. */
+export const KV_TIMEOUT_MS = 1_500;
 /** Largest KV answer: every record of one user is under 200 KB. */
 export const KV_MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 

@@ -80,7 +80,6 @@ async function transmit(
       'cache-control': 'no-store',
     },
     body: JSON.stringify(body),
-    signal: AbortSignal.timeout(KV_TIMEOUT_MS),
     answerTimeoutMs: KV_TIMEOUT_MS,
     idleTimeoutMs: KV_TIMEOUT_MS,
   });

@@ -84,9 +84,9 @@ test('a healthy deployment says so', async () => {
   try {
     const { composeApp } = await import('../../lib/compose.ts');
     const { loadConfig } = await import('../../lib/config.ts');
-    const { undiciSend } = await import('../../lib/outgoing/undici-send.ts');
+    const { createUndiciSend } = await import('../../lib/outgoing/undici-send.ts');
     const { checkHealth } = await import('../../lib/health.ts');
-    const app = await composeApp(loadConfig(), { send: undiciSend, after: () => {} });
+    const app = await composeApp(loadConfig(), { send: createUndiciSend(), after: () => {} });
     expect(await (await checkHealth(app)).json()).toEqual({ status: 'ok', mode: 'production', kv: 'ok' });
   } finally {
     await healthy.close();
