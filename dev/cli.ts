@@ -3,6 +3,7 @@ import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { demo } from './commands/demo.ts';
 import { dev } from './commands/dev.ts';
+import { vercel } from './commands/vercel.ts';
 import { print, printBad } from './terminal/print.ts';
 
 const DEFAULT_PORT = 3000;
@@ -41,6 +42,8 @@ async function main(): Promise<number> {
         return await dev(options);
       case 'demo':
         return await demo(options, values.once);
+      case 'vercel':
+        return await vercel(options);
       default:
         print(USAGE);
         return positionals.length === 0 ? 0 : 2;

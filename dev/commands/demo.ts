@@ -19,6 +19,8 @@ import { faint } from '../terminal/style.ts';
 import type { CommandOptions } from './command-options.ts';
 import { inviteNewcomer } from './invite-newcomer.ts';
 
+const MOST_COMPLAINTS = 3;
+
 /**
  * `npm run demo`: the whole thing on a closed stage. Everything is started fresh, in memory, from no
  * configuration of the developer's; the functions run in production mode; the providers are emulated. It plays
@@ -68,7 +70,9 @@ async function startStage(
   issuer: Issuer;
   providers: Awaited<ReturnType<typeof startProviders>>;
 }> {
-  const issuer = await startIssuer({ users: USERS });
+  const issuer = await onFreePort(port === 0 ? 0 : port + 1, (free) =>
+    startIssuer({ users: USERS, port: free }),
+  );
   stops.add(() => issuer.close());
   const kv = await startKv({ engine: 'embedded' });
   stops.add(() => kv.close());
@@ -91,17 +95,22 @@ async function startStage(
   return { functions, issuer, providers };
 }
 
-/** Silent while the story is played, except for what went wrong; afterwards it lists calls and who paid. */
+/** While the story is played it shows only what goes wrong, and not all of it; afterwards every call and who paid. */
 function createLog() {
   let shown = false;
+  let complaints = 0;
   return {
     show() {
       shown = true;
+      complaints = 0;
     },
     onEvent(event: FunctionsEvent) {
       if (!shown && event.type === 'answered') return;
       const text = describeEvent(event);
-      if (text !== undefined) print(text);
+      if (text === undefined) return;
+      complaints += shown ? 0 : 1;
+      if (complaints <= MOST_COMPLAINTS) print(text);
+      else if (complaints === MOST_COMPLAINTS + 1) print(faint('…'));
     },
     onPayment({ provider, owner, hint }: Payment) {
       if (shown) print(faint(`${provider} was paid with ${owner}’s key ${hint}`));

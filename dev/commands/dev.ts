@@ -68,6 +68,7 @@ export async function dev({ root, directory, dataDirectory, port }: CommandOptio
       parts,
       runsUnder: 'reload when code or configuration changes',
     });
+    print(faint('Calls will be listed here.'));
     warnOfConfiguration(environment());
     await stopping;
     print();

@@ -4,7 +4,7 @@ import { AUTHORIZED, tokenCommand } from './welcome-developer.ts';
 
 /** What there is to try once the demo's story has been told. */
 export function inviteNewcomer(url: string, tokenUrl: string): void {
-  const chat = `-d '{"model":"gpt-5-mini","messages":[{"role":"user","content":"Hello"}]}'`;
+  const chat = `-H 'Content-Type: application/json' -d '{"model":"gpt-5-mini","messages":[{"role":"user","content":"Hello"}]}'`;
   printCommands('Now you: paste these into another terminal', [
     tokenCommand(tokenUrl),
     [

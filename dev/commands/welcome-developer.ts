@@ -1,6 +1,6 @@
 import type { Parts } from '../parts/start-parts.ts';
 import { print, printAddresses, printCommands, printTitle } from '../terminal/print.ts';
-import { caution, faint } from '../terminal/style.ts';
+import { caution } from '../terminal/style.ts';
 
 /** The header of every call, for a shell. */
 export const AUTHORIZED = '-H "Authorization: Bearer $TOKEN"';
@@ -33,7 +33,6 @@ export function welcomeDeveloper(shown: {
     ['which keys are stored', `curl -sw '\\n' ${url}/api/keys ${AUTHORIZED}`],
     ['call OpenAI, paid by that key', `curl -sw '\\n' ${url}/api/proxy/openai/v1/models ${AUTHORIZED}`],
   ]);
-  print(faint('Calls will be listed here.'));
 }
 
 /** How to get a token into `$TOKEN`. */

@@ -9,7 +9,7 @@ const PrivateJwk = z.object({
   y: z.string(),
   d: z.string(),
 });
-export type PrivateJwk = z.infer<typeof PrivateJwk>;
+type PrivateJwk = z.infer<typeof PrivateJwk>;
 
 export type SigningKey = {
   readonly kid: string;

@@ -4,7 +4,7 @@ import { closeServer, LOOPBACK, listen } from '../http/listen.ts';
 import { issuerRoutes } from './issuer-routes.ts';
 import { loadSigningKey } from './signing-key.ts';
 
-export const TOKEN_LIFETIME_SECONDS = 600;
+const TOKEN_LIFETIME_SECONDS = 600;
 
 export type Issuer = {
   /** What the tokens' `iss` says, and the base of the issuer's addresses. */

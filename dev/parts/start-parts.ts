@@ -7,7 +7,7 @@ import { onFreePort } from './on-free-port.ts';
 import type { StopList } from './stop-list.ts';
 
 /** Something the functions talk to: started here, or configured to be elsewhere. */
-export type Part = { readonly url: string; readonly note: string };
+type Part = { readonly url: string; readonly note: string };
 
 export type Parts = {
   readonly keyStore: Part;

@@ -15,7 +15,7 @@ export function createKeyBook(): KeyBook {
   const owners = new Map<string, { readonly provider: ProviderId; readonly owner: string }>();
   return {
     issue(provider, owner) {
-      const key = `demo-${provider}-${randomBytes(24).toString('base64url')}`;
+      const key = `demo-${provider}-${randomBytes(24).toString('hex')}`;
       owners.set(key, { provider, owner });
       return key;
     },

@@ -9,8 +9,8 @@ import { answer, createTill, type Payment, type Till } from './till.ts';
 
 /** Those of the story; every other provider of the catalogue is one that knows no key. */
 const EMULATED: readonly ProviderId[] = ['openai', 'anthropic', 'gemini', 'exa'];
-/** How long they think, so that calls overlap. */
-const THINKING_MS = 250;
+/** How long they think before they answer, so that calls overlap. */
+const THINKING_MS = 400;
 const JOURNAL_ENTRIES = 2_000;
 
 export type PaidCall = Payment & {
@@ -77,10 +77,10 @@ async function startEmulator(provider: ProviderId, keys: KeyBook, begin: Begin):
   const searches = new Map<string, string>();
   const till = createTill(provider, keys, async (incoming, outgoing, payment) => {
     begin(payment, (listener) => outgoing.once('close', listener));
+    await delay(THINKING_MS);
     if (provider !== 'exa') return false;
     const { requestId } = payment;
     searches.set(requestId, await textOf(incoming));
-    await delay(THINKING_MS);
     const results = [{ id: '1', url: 'https://example.com/', title: 'A result of the emulated Exa' }];
     return answer(outgoing, 200, { requestId, results });
   });
@@ -88,7 +88,6 @@ async function startEmulator(provider: ProviderId, keys: KeyBook, begin: Begin):
     host: LOOPBACK,
     port: 0,
     logLevel: 'silent',
-    latency: THINKING_MS,
     journalMaxEntries: JOURNAL_ENTRIES,
   });
   mock.onMessage(/.*/, { content: `Hello from the emulated ${provider}.` });

@@ -20,10 +20,13 @@ export function tellStory(story: Story, mostAtOnce: number, seconds: number): vo
       : `${wrong} calls were not paid once with their caller’s own key`,
   );
   const { refusal, environment } = story;
-  say(refusal.ok, `bob has no Anthropic key: ${refusal.status} ${refusal.code}, and alice’s was not used`);
+  say(
+    refusal.ok,
+    `bob has no Anthropic key: ${refusal.status} ${refusal.code}${refusal.ok ? ', and alice’s was not used' : ''}`,
+  );
   say(
     environment.ok,
-    `process.env of the functions ${environment.ok ? 'never held' : 'HELD'} a key: looked at ${environment.looks} times, before, during and after the calls`,
+    `process.env of the functions ${environment.ok ? 'never held' : 'held'} a key: looked at ${environment.looks} times, before, during and after the calls`,
   );
   print();
   print(`told in ${seconds.toFixed(1)} s`);
@@ -35,7 +38,8 @@ function say(ok: boolean, text: string): void {
   else printBad(text);
 }
 
-function describeStored({ user, hints }: StoredKeys): string {
+function describeStored({ user, hints, ok }: StoredKeys): string {
+  if (!ok) return `${user}’s keys were not stored as they should be`;
   const list = [...hints].map(([provider, hint]) => `${provider} ${hint}`).join(', ');
   return `${user} stored ${hints.size} keys: ${list}`;
 }

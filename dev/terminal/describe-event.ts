@@ -3,6 +3,9 @@ import { z } from 'zod';
 import type { FunctionsEvent } from '../host/start-functions.ts';
 import { bad, caution, faint, good } from './style.ts';
 
+/** Of an error's origin. */
+const SHOWN_LINES = 6;
+
 const LogLine = z.looseObject({ level: z.enum(['info', 'warn', 'error']), event: z.string() });
 
 /** One line for something that happened in the functions, or undefined for what nobody wants to read. */
@@ -32,14 +35,15 @@ function status(code: number): string {
 }
 
 /** A log line of the functions (`lib/log.ts`) as text, anything else as it is. */
-function describeLine(line: string): string | undefined {
+export function describeLine(line: string): string | undefined {
   if (line.trim() === '') return undefined;
   const parsed = LogLine.safeParse(parse(line));
   if (!parsed.success) return faint(line);
-  const { level, event, time: _, ...fields } = parsed.data;
+  const { level, event, time: _, frames, ...fields } = parsed.data;
   const rest = Object.entries(fields).map(([name, value]) => `${name}=${String(value)}`);
   const colour = level === 'error' ? bad : level === 'warn' ? caution : faint;
-  return [colour(`${level} ${event}`), ...rest].join(' ');
+  const origin = typeof frames === 'string' ? faint(indented(frames.replaceAll(' < ', '\n'))) : '';
+  return [colour(`${level} ${event}`), ...rest].join(' ') + origin;
 }
 
 function parse(line: string): unknown {
@@ -53,7 +57,7 @@ function parse(line: string): unknown {
 function indented(text: string): string {
   return text
     .split('\n')
-    .slice(0, 6)
+    .slice(0, SHOWN_LINES)
     .map((line) => `\n    ${line}`)
     .join('');
 }

@@ -5,7 +5,7 @@ import { startTestProviders, type TestProviders } from './providers.ts';
 import type { RecordedCall } from './recorded-call.ts';
 
 /** One request that reached the KV, as its commands. */
-export type KvRequest = readonly (readonly string[])[];
+type KvRequest = readonly (readonly string[])[];
 
 export type World = {
   readonly kv: {

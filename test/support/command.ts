@@ -1,0 +1,87 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { dirname, resolve } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { onTestFinished, vi } from 'vitest';
+
+const CLI = resolve(import.meta.dirname, '../../dev/cli.ts');
+/** A slow machine may take this long to start, or to stop. */
+const PATIENCE_MS = 30_000;
+
+export type RunningCommand = {
+  /** All it has printed. */
+  output(): string;
+  /** What the pattern finds in the output, as soon as it does: the first group, or the whole match. */
+  printed(pattern: RegExp): Promise<string>;
+  /** The commands it printed to paste, in order. */
+  commands(): readonly string[];
+  /** To it alone, or, as a terminal does on Ctrl-C, to everything it has started too. */
+  signal(signal: NodeJS.Signals, to?: 'it' | 'everything'): void;
+  /** Its exit code, or the signal that ended it. */
+  readonly exited: Promise<number | NodeJS.Signals | null>;
+  /** Settles when it and everything it has started is gone; rejects when something stays. */
+  nothingLeft(): Promise<void>;
+};
+
+/**
+ * Runs `node dev/cli.ts …` in that directory, as `npm run` does, with that environment and no other variable. No
+ * redis-server is on its PATH. It ends with the test, whatever becomes of it.
+ */
+export function runCommand(
+  args: readonly string[],
+  directory: string,
+  env: Readonly<Record<string, string>> = {},
+): RunningCommand {
+  const child = spawn(process.execPath, [CLI, ...args], {
+    cwd: directory,
+    env: { PATH: dirname(process.execPath), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // A process group of its own, by which everything it starts is found.
+    detached: true,
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) {
+    stream?.setEncoding('utf8').on('data', (text: string) => {
+      output += text;
+    });
+  }
+  onTestFinished(() => void signalGroup(child, 'SIGKILL'));
+
+  return {
+    output: () => output,
+    async printed(pattern) {
+      const found = await vi.waitUntil(
+        () => {
+          const match = pattern.exec(stripVTControlCharacters(output));
+          if (match === null && child.exitCode !== null)
+            throw new Error(`It ended, having printed:\n${output}`);
+          return match;
+        },
+        { timeout: PATIENCE_MS },
+      );
+      return found?.[1] ?? found?.[0] ?? '';
+    },
+    commands: () =>
+      stripVTControlCharacters(output)
+        .split('\n')
+        .filter((line) => /^ {2}(TOKEN=|read |curl )/.test(line)),
+    signal(signal, to = 'it') {
+      if (to === 'it') child.kill(signal);
+      else signalGroup(child, signal);
+    },
+    exited: once(child, 'exit').then(([code, signal]) => code ?? signal),
+    async nothingLeft() {
+      await vi.waitUntil(() => !signalGroup(child, 0), { timeout: PATIENCE_MS });
+    },
+  };
+}
+
+/** Whether there was anybody to get it. */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals | 0): boolean {
+  if (pid === undefined) return false;
+  try {
+    return process.kill(-pid, signal);
+  } catch {
+    return false;
+  }
+}
