@@ -21,6 +21,8 @@ import { createKeyRing } from './vault/key-ring.ts';
 
 export type Runtime = {
   readonly send: Send;
+  /** Default: `send`. */
+  readonly sendToKv?: Send;
   /** Work that may outlive the response. */
   readonly after: (work: Promise<unknown>) => void;
   readonly clock?: () => Date;
@@ -51,7 +53,7 @@ const USE_NOTE_INTERVAL_MS = 60_000;
  */
 export async function composeApp(
   config: Config,
-  { send, after, clock = () => new Date() }: Runtime,
+  { send, sendToKv = send, after, clock = () => new Date() }: Runtime,
 ): Promise<App> {
   const { auth } = config;
   const findKey = auth.publicKey
@@ -61,7 +63,7 @@ export async function composeApp(
     : createIssuerKeys(auth.jwksUrl, send, () => clock().getTime());
   const verifyToken = createTokenVerifier(auth, findKey);
   const ring = await createKeyRing(config.vaultKeys);
-  const kv = createKv(config.kv, send);
+  const kv = createKv(config.kv, sendToKv);
   const admit = createAdmit(kv, config.rateLimitPerMinute, clock);
   const holdKeys = createHoldKeys(ring);
   const via = { send, baseUrls: config.baseUrls, providerTimeoutMs: config.providerTimeoutMs };

@@ -45,6 +45,11 @@ const PROBLEMS = {
     'Account erased',
     'The account was erased while this request was under way. Nothing was stored.',
   ],
+  env_file_refused: [
+    409,
+    'Env file not changed',
+    'The .env file cannot be changed without risk to what else is in it. Nothing was stored.',
+  ],
   body_too_large: [413, 'Body too large', 'The request body is larger than this address accepts.'],
   key_rejected: [422, 'Key rejected', 'The provider does not accept this key.'],
   rate_limited: [
@@ -69,7 +74,7 @@ const PROBLEMS = {
   store_unavailable: [
     503,
     'Key store unavailable',
-    'The key store does not answer. Nothing was changed; try again shortly.',
+    'The key store does not answer. Try again shortly.',
   ],
   deployment_outdated: [
     503,
@@ -86,6 +91,7 @@ const PROBLEMS = {
     'Token issuer unavailable',
     'The token issuer cannot be asked for its keys right now. Try again shortly.',
   ],
+  env_file_busy: [503, 'Env file busy', 'Others are writing the .env file. Nothing was stored; try again.'],
   provider_timeout: [504, 'Provider timed out', 'The provider did not answer in time.'],
 } as const satisfies Record<string, readonly [status: number, title: string, detail: string]>;
 
