@@ -1,0 +1,93 @@
+/** `npm run migrate`: keys and onboarding sessions of the old system into KV. docs/migrate.md shows it. */
+import { parseArgs } from 'node:util';
+import { ConfigError, loadConfig } from '../../lib/config.ts';
+import { isUserId } from '../../lib/identity/user-id.ts';
+import { createKv } from '../../lib/kv/kv.ts';
+import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
+import { createKeyRing } from '../../lib/vault/key-ring.ts';
+import { print, printBad } from '../terminal/print.ts';
+import { explainFailure } from './explain-failure.ts';
+import { migrate } from './migrate.ts';
+import type { Source } from './old-user.ts';
+import { printTally } from './print-tally.ts';
+import { createProgressBar } from './progress-bar.ts';
+import { readEnvFile } from './read-env-file.ts';
+import { readPostgres } from './read-postgres.ts';
+
+const USAGE = `
+  Moves keys and onboarding sessions of the old system into the key store.
+  Without --apply nothing is written: it says what it would do.
+
+  npm run migrate -- env --user <sub> [--file .env] [--apply]
+      the provider variables of a file become the keys of one user
+
+  npm run migrate -- postgres [--apply]
+      the sessions and keys of every user, from DATABASE_URL or the PG* variables
+
+  --settings <file>   where KV_REST_API_URL, VAULT_KEYS and so on are, if not in the environment
+`;
+
+process.exitCode = await main();
+
+async function main(): Promise<number> {
+  const given = readArguments();
+  if (given === undefined) {
+    print(USAGE);
+    return 2;
+  }
+  const { open, apply, settings } = given;
+  try {
+    if (settings !== undefined) process.loadEnvFile(settings);
+    const config = loadConfig();
+    const destination = {
+      kv: createKv(config.kv, createUndiciSend()),
+      ring: await createKeyRing(config.vaultKeys),
+    };
+    const source = await open();
+    try {
+      const bar = createProgressBar(await source.countUsers(), 'users', process.stderr);
+      const { steps } = config.onboarding;
+      const onProgress = (done: number) => bar.show(done);
+      const tally = await migrate({ source, destination, steps, apply, now: new Date(), onProgress });
+      bar.finish();
+      printTally(tally, apply);
+      return tally.counts.key.failed + tally.counts.session.failed > 0 ? 1 : 0;
+    } finally {
+      await source.close();
+    }
+  } catch (error) {
+    printBad(error instanceof ConfigError ? error.message : explainFailure(error));
+    return 1;
+  }
+}
+
+type Arguments = {
+  readonly open: () => Promise<Source>;
+  readonly apply: boolean;
+  readonly settings: string | undefined;
+};
+
+/** The command line, or undefined when it cannot be understood. */
+function readArguments(): Arguments | undefined {
+  try {
+    const { values, positionals } = parseArgs({
+      allowPositionals: true,
+      options: {
+        user: { type: 'string' },
+        file: { type: 'string', default: '.env' },
+        apply: { type: 'boolean', default: false },
+        settings: { type: 'string' },
+      },
+    });
+    const { user, file, apply, settings } = values;
+    const [from, ...rest] = positionals;
+    if (rest.length > 0) return undefined;
+    if (from === 'postgres') {
+      return { open: () => readPostgres(process.env.DATABASE_URL), apply, settings };
+    }
+    if (from === 'env' && isUserId(user)) return { open: () => readEnvFile(file, user), apply, settings };
+    return undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,113 @@
+/** Moves keys of several users at once: look, seal, write what is missing or older, read back and compare. */
+
+import type { UserId } from '../../lib/identity/user-id.ts';
+import { createHoldKeys, type HeldKey } from '../../lib/keys/hold-keys.ts';
+import type { Kv } from '../../lib/kv/kv.ts';
+import { readBundle, replaceRecord } from '../../lib/vault/bundle.ts';
+import { sealKey } from '../../lib/vault/envelope.ts';
+import { hintOf, type KeyRecord } from '../../lib/vault/key-record.ts';
+import type { KeyRing } from '../../lib/vault/key-ring.ts';
+import { askTogether } from './ask-together.ts';
+import type { Outcome } from './outcome.ts';
+import type { Plan, PlannedKey } from './plan-user.ts';
+
+export type Destination = { readonly kv: Kv; readonly ring: KeyRing };
+
+type Entry = { readonly user: UserId; readonly planned: PlannedKey };
+
+/**
+ * Writes only where there is nothing or something older, by compare-and-set, so that what a user saves at the
+ * same time stays. Nothing at all is written unless `apply`.
+ */
+export async function moveKeys(
+  { kv, ring }: Destination,
+  plans: readonly Plan[],
+  apply: boolean,
+): Promise<readonly Outcome[]> {
+  const outcomes: Outcome[] = [];
+  const writes: (Entry & { readonly text: string })[] = [];
+  const entries = plans.flatMap(({ user, keys }) => keys.map((planned) => ({ user, planned })));
+  const before = await holdAll({ kv, ring }, entries);
+
+  const asks = await Promise.all(
+    entries.map(async (entry, index) => {
+      const held = before[index];
+      const verdict = judge(entry.planned, held);
+      if (verdict !== 'write' || !apply) {
+        outcomes.push(
+          verdict === 'write' ? outcomeOf(entry, { result: 'moved' }) : outcomeOf(entry, verdict),
+        );
+        return [];
+      }
+      const next = await recordOf(ring, entry, held);
+      writes.push({ ...entry, text: JSON.stringify(next) });
+      return [replaceRecord(entry.user, entry.planned.provider, held?.stored?.text, next)];
+    }),
+  );
+  // What a write answers does not matter: after a retry it may be a no that follows on an unheard yes.
+  await askTogether(kv, asks.flat());
+  const after = await holdAll({ kv, ring }, writes);
+  return [...outcomes, ...writes.map((write, index) => outcomeOf(write, compare(write, after[index])))];
+}
+
+type Verdict = Pick<Outcome, 'result' | 'reason'>;
+
+function judge(planned: PlannedKey, held: HeldKey | undefined): Verdict | 'write' {
+  if (held === undefined) return 'write';
+  if (held.key === undefined || held.stored === undefined) {
+    return { result: 'failed', reason: 'a key is stored that does not open; delete it and run this again' };
+  }
+  if (held.key.reveal() === planned.key.reveal()) return { result: 'already there' };
+  if (Date.parse(held.stored.record.updatedAt) >= planned.updatedAt.getTime()) {
+    return { result: 'skipped', reason: 'the user has stored a newer key' };
+  }
+  return 'write';
+}
+
+function compare(write: Entry & { readonly text: string }, held: HeldKey | undefined): Verdict {
+  if (held?.stored !== undefined && held.stored.text !== write.text) {
+    return { result: 'skipped', reason: 'the user has stored a newer key' };
+  }
+  if (held?.key?.reveal() === write.planned.key.reveal()) return { result: 'moved' };
+  return { result: 'failed', reason: 'it does not read back as it was written' };
+}
+
+async function recordOf(
+  ring: KeyRing,
+  { user, planned }: Entry,
+  held: HeldKey | undefined,
+): Promise<KeyRecord> {
+  const { provider, key, createdAt, updatedAt } = planned;
+  const former = held?.stored?.record;
+  return {
+    v: 1,
+    jwe: await sealKey(ring, { user, provider }, key),
+    hint: hintOf(key.reveal()),
+    status: 'unverified',
+    version: (former?.version ?? 0) + 1,
+    createdAt: former?.createdAt ?? createdAt.toISOString(),
+    updatedAt: updatedAt.toISOString(),
+  };
+}
+
+/** What is stored for each entry; undefined where nothing is. */
+async function holdAll(
+  { kv, ring }: Destination,
+  entries: readonly Entry[],
+): Promise<readonly (HeldKey | undefined)[]> {
+  const holdKeys = createHoldKeys(ring);
+  const bundles = await askTogether(
+    kv,
+    entries.map(({ user, planned: { provider } }) => readBundle(user, [provider])),
+  );
+  return Promise.all(
+    entries.map(async ({ user, planned: { provider } }, index) => {
+      const bundle = bundles[index] ?? new Map();
+      return (await holdKeys(user, [provider], bundle))[0];
+    }),
+  );
+}
+
+function outcomeOf({ user }: Entry, verdict: Verdict): Outcome {
+  return { what: 'key', user, ...verdict };
+}

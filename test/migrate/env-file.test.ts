@@ -1,0 +1,134 @@
+/** From a `.env`: its provider variables become the keys of a named user. */
+import { mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { type RunningKv, startKv } from '../../dev/kv/start-kv.ts';
+import { moveKeys } from '../../dev/migrate/move-keys.ts';
+import type { Plan } from '../../dev/migrate/plan-user.ts';
+import { loadConfig } from '../../lib/config.ts';
+import { isUserId } from '../../lib/identity/user-id.ts';
+import { Secret } from '../../lib/secret.ts';
+import { createKeyRing } from '../../lib/vault/key-ring.ts';
+import { newMasterKey, newProviderKey } from '../support/start-world.ts';
+import { runMigrate } from './run-migrate.ts';
+import { openStored, type Stored } from './stored-users.ts';
+
+let kv: RunningKv;
+let env: Readonly<Record<string, string>>;
+let stored: Stored;
+const directory = mkdtempSync(join(tmpdir(), 'env-file-'));
+const file = join(directory, '.env');
+
+beforeAll(async () => {
+  kv = await startKv({ engine: 'embedded' });
+  env = {
+    DEPLOY_ENV: 'production',
+    KV_REST_API_URL: kv.url,
+    KV_REST_API_TOKEN: kv.token,
+    AUTH_ISSUER: 'https://issuer.example',
+    VAULT_KEYS: newMasterKey(),
+  };
+  stored = await openStored(env);
+});
+afterAll(() => kv.close());
+afterEach(
+  () => kv && stored.kv.ask({ commands: 1, add: (batch) => void batch.flushdb(), read: () => undefined }),
+);
+
+const args = ['env', '--user', 'anna', '--file', file];
+
+it('moves each provider’s key, quoted or not, and nothing else', async () => {
+  const [gemini, openai, exa] = [newProviderKey(), newProviderKey(), newProviderKey()];
+  writeFileSync(
+    file,
+    `# keys\nexport OPENAI_API_KEY="${openai}"\nGOOGLE_API_KEY=${gemini}\nEXA_API_KEY='${exa}' # exa\n` +
+      'GROQ_API_KEY=\nOTHER=thing\nOPENAI_BASE_URL=https://elsewhere.example\n',
+  );
+  const dry = await runMigrate(args, env);
+  expect(dry.output).toContain('dry run');
+  expect(await stored.keysOf('anna')).toEqual({});
+
+  const { code, output } = await runMigrate([...args, '--apply'], env);
+  expect(code).toBe(0);
+  expect(output).toMatch(/keys +3 +0 +0 +0/);
+  for (const key of [gemini, openai, exa]) expect(output).not.toContain(key);
+  expect(await stored.keysOf('anna')).toEqual({ gemini, openai, exa });
+
+  expect((await runMigrate([...args, '--apply'], env)).output).toMatch(/keys +0 +3 +0 +0/);
+});
+
+it('overwrites nothing that the user has stored after the file was written', async () => {
+  const newer = newProviderKey();
+  writeFileSync(file, `OPENAI_API_KEY=${newProviderKey()}\n`);
+  await stored.save('anna', 'openai', newer, new Date(Date.now() + 60_000));
+  const { code, output } = await runMigrate([...args, '--apply'], env);
+  expect(code).toBe(0);
+  expect(output).toContain('the user has stored a newer key');
+  expect(await stored.keysOf('anna')).toEqual({ openai: newer });
+});
+
+it('takes its settings from a file, when told so', async () => {
+  const key = newProviderKey();
+  writeFileSync(file, `OPENAI_API_KEY=${key}\n`);
+  const settings = join(directory, '.env.production');
+  writeFileSync(
+    settings,
+    Object.entries(env)
+      .map(([name, value]) => `${name}=${value}\n`)
+      .join(''),
+  );
+  expect((await runMigrate([...args, '--settings', settings, '--apply'], {})).code).toBe(0);
+  expect(await stored.keysOf('anna')).toEqual({ openai: key });
+});
+
+it.each([
+  ['no user', ['env']],
+  ['a user that cannot exist', ['env', '--user', 'ünsafe']],
+  ['an unknown source', ['mysql']],
+  ['an unknown option', ['env', '--user', 'anna', '--force']],
+  ['nothing', []],
+])('explains itself for %s', async (_name, wrong) => {
+  const { code, output } = await runMigrate(wrong, env);
+  expect(output).toContain('npm run migrate -- env --user');
+  expect(code).toBe(2);
+});
+
+it('fails with a sentence when there is no file, or a setting is missing', async () => {
+  expect(await runMigrate(['env', '--user', 'anna', '--file', join(directory, 'none')], env)).toEqual({
+    code: 1,
+    output: expect.stringContaining('There is no such file.'),
+  });
+  const { VAULT_KEYS: _, ...incomplete } = env;
+  expect(await runMigrate(args, incomplete)).toEqual({
+    code: 1,
+    output: expect.stringContaining('VAULT_KEYS'),
+  });
+});
+
+it('a key that its owner saves while it is being moved stays', async () => {
+  const [old, own] = [newProviderKey(), newProviderKey()];
+  const ring = await createKeyRing(loadConfig(env).vaultKeys);
+  const user = 'anna';
+  if (!isUserId(user)) throw new Error('unreachable');
+  const long = new Date('2025-01-01');
+  const plan: Plan = {
+    user,
+    keys: [{ provider: 'openai', key: new Secret(old), createdAt: long, updatedAt: long }],
+    session: undefined,
+  };
+  let asked = 0;
+  const interrupted: Stored['kv'] = {
+    async ask(question) {
+      const answer = await stored.kv.ask(question);
+      asked += 1;
+      if (asked === 1) await stored.save('anna', 'openai', own, new Date());
+      return answer;
+    },
+  };
+  const outcomes = await moveKeys({ kv: interrupted, ring }, [plan], true);
+  expect(outcomes).toEqual([
+    { what: 'key', user, result: 'skipped', reason: 'the user has stored a newer key' },
+  ]);
+  expect(await stored.keysOf('anna')).toEqual({ openai: own });
+});
