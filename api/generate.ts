@@ -2,7 +2,7 @@ import { app, endpoint } from '../lib/app.ts';
 import { PROMPT_MAX_BYTES } from '../lib/deadlines.ts';
 import { generateCall } from '../lib/generate-call.ts';
 import { route } from '../lib/http/endpoint.ts';
-import { generateBody } from '../lib/providers/generate.ts';
+import { generateBody } from '../lib/providers/generate-body.ts';
 
 export const { GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS } = endpoint('/api/generate', {
   POST: route({ body: generateBody, maxBodyBytes: PROMPT_MAX_BYTES }, async (call) =>

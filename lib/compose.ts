@@ -9,8 +9,10 @@ import type { UserId } from './identity/user-id.ts';
 import { createTokenVerifier } from './identity/verify-token.ts';
 import { createHoldKeys } from './keys/hold-keys.ts';
 import { createKeys, type Keys } from './keys/keys.ts';
+import { createNoteVerdict } from './keys/note-verdict.ts';
 import { createKv, type Kv } from './kv/kv.ts';
 import { createAdmit } from './limits/admit.ts';
+import type { LocalKeys } from './local/local-keys.ts';
 import { createOnboarding, type Onboarding } from './onboarding/onboarding.ts';
 import type { Send } from './outgoing/send.ts';
 import type { ProviderId } from './providers/catalogue.ts';
@@ -26,6 +28,8 @@ export type Runtime = {
   /** Work that may outlive the response. */
   readonly after: (work: Promise<unknown>) => void;
   readonly clock?: () => Date;
+  /** The keys in `.env`, in local mode alone. */
+  readonly localKeys?: LocalKeys | undefined;
 };
 
 export type App = Gate & {
@@ -53,7 +57,7 @@ const USE_NOTE_INTERVAL_MS = 60_000;
  */
 export async function composeApp(
   config: Config,
-  { send, sendToKv = send, after, clock = () => new Date() }: Runtime,
+  { send, sendToKv = send, after, clock = () => new Date(), localKeys }: Runtime,
 ): Promise<App> {
   const { auth } = config;
   const findKey = auth.publicKey
@@ -65,32 +69,36 @@ export async function composeApp(
   const ring = await createKeyRing(config.vaultKeys);
   const kv = createKv(config.kv, sendToKv);
   const admit = createAdmit(kv, config.rateLimitPerMinute, clock);
-  const holdKeys = createHoldKeys(ring);
+  const holdKeys = createHoldKeys(ring, localKeys);
   const via = { send, baseUrls: config.baseUrls, providerTimeoutMs: config.providerTimeoutMs };
 
   return {
     config,
     kv,
     via,
-    keys: createKeys({ kv, ring, admit, holdKeys, via, clock }),
+    keys: createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }),
     onboarding: createOnboarding({ ...config.onboarding, kv, admit, holdKeys, clock }),
     allowedOrigins: config.allowedOrigins,
 
     async authenticate(request, tokenHeader) {
-      const token = findToken(request.headers, tokenHeader);
-      if (token === undefined)
+      const found = findToken(request.headers, tokenHeader);
+      if (found === undefined)
         throw new Problem('token_missing', { headers: { 'www-authenticate': 'Bearer' } });
-      return verifyToken(token, clock());
+      return verifyToken(found.token, clock());
     },
 
     async useKeys(user, providers, fn) {
-      const bundle = await admit(user, readBundle(user, providers));
+      const [bundle, fromFile] = await Promise.all([
+        admit(user, readBundle(user, providers)),
+        localKeys?.read(providers),
+      ]);
       const noteOpened = (provider: ProviderId) => {
         const lastUsedAt = Date.parse(bundle.get(provider)?.lastUsedAt ?? '') || 0;
         if (clock().getTime() - lastUsedAt < USE_NOTE_INTERVAL_MS) return;
         after(kv.ask(noteUse(user, provider, clock())).catch(() => undefined));
       };
-      return openUserKeys({ ring, user, bundle, noteOpened }, fn);
+      const noteVerdict = createNoteVerdict({ kv, user, after });
+      return openUserKeys({ ring, user, bundle, fromFile, noteOpened, noteVerdict }, fn);
     },
   };
 }

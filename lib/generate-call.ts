@@ -2,17 +2,20 @@
 import type { App } from './compose.ts';
 import { Problem } from './errors.ts';
 import type { UserCall } from './http/endpoint.ts';
-import { type GenerateBody, generate } from './providers/generate.ts';
+import { generate } from './providers/generate.ts';
+import type { GenerateBody } from './providers/generate-body.ts';
 import { GENERATING, type GeneratingProvider } from './providers/generating.ts';
 import type { Secret } from './secret.ts';
 import type { UserKeys } from './user-keys.ts';
 
-/** Answers a prompt with the named provider, or the first one the user has a key for. */
+/** Answers a prompt or a chat with the named provider, or the first one the user has a key for. */
 export async function generateCall(app: App, call: UserCall<GenerateBody, undefined>): Promise<Response> {
   const wanted = call.body.provider === undefined ? GENERATING : [call.body.provider];
   return app.useKeys(call.user, wanted, async (keys) => {
     const { provider, key } = await firstKey(keys, wanted);
-    return generate(provider, key, call.body, call.request.signal, app.via);
+    return generate(provider, key, call.body, call.request.signal, app.via, (verdict) =>
+      keys.learn(provider, verdict),
+    );
   });
 }
 

@@ -5,8 +5,9 @@
 import { Problem } from './errors.ts';
 import type { UserId } from './identity/user-id.ts';
 import { findProvider, type ProviderId } from './providers/catalogue.ts';
+import type { KeyVerdict } from './providers/judge-answer.ts';
 import type { Secret } from './secret.ts';
-import type { Bundle } from './vault/bundle.ts';
+import type { Bundle, BundleEntry } from './vault/bundle.ts';
 import { openKey } from './vault/envelope.ts';
 import type { KeyRing } from './vault/key-ring.ts';
 
@@ -18,6 +19,11 @@ export type UserKeys = {
    *   somebody else's key. Error after the scope has closed.
    */
   get(provider: ProviderId): Promise<Secret>;
+  /**
+   * Takes note of what the provider said about a key that was got here. If it is news, it is written down after
+   * the response, unless the key has been saved anew meanwhile.
+   */
+  learn(provider: ProviderId, verdict: KeyVerdict): void;
 };
 
 /**
@@ -28,33 +34,49 @@ export async function openUserKeys<T>(
     readonly ring: KeyRing;
     readonly user: UserId;
     readonly bundle: Bundle;
+    /** Keys that come before the bundle's: those of `.env`, in local mode alone. */
+    readonly fromFile?: ReadonlyMap<ProviderId, Secret> | undefined;
     /** Told of every provider whose key was opened, once. */
     readonly noteOpened: (provider: ProviderId) => void;
+    /** Told what a provider said about a key, and the entry it was opened from. */
+    readonly noteVerdict: (provider: ProviderId, entry: BundleEntry, verdict: KeyVerdict) => void;
   },
   fn: (keys: UserKeys) => T | Promise<T>,
 ): Promise<T> {
   let closed = false;
-  const opened = new Set<ProviderId>();
+  const opened = new Map<ProviderId, BundleEntry>();
   const assertOpen = () => {
     if (closed) throw new Error('The scope of these keys is closed; ask for keys inside withUserKeys.');
+  };
+  const openStored = async (provider: ProviderId, entry: BundleEntry | undefined): Promise<Secret> => {
+    if (entry === undefined) throw keyMissing(provider);
+    if (entry.record === undefined) throw new Problem('key_unreadable', { members: { provider } });
+    return openKey(from.ring, { user: from.user, provider }, entry.record.jwe);
   };
   const keys: UserKeys = {
     async get(provider) {
       assertOpen();
-      const record = from.bundle.get(provider);
-      if (record === undefined) throw keyMissing(provider);
-      if (record.record === undefined) throw new Problem('key_unreadable', { members: { provider } });
-      const key = await openKey(from.ring, { user: from.user, provider }, record.record.jwe);
+      const entry = from.bundle.get(provider);
+      const fileKey = from.fromFile?.get(provider);
+      const stored = openStored(provider, entry);
+      const key = fileKey ?? (await stored);
+      // What is noted of a key is noted of the stored one: of a key in the file only if it is the same.
+      const same =
+        fileKey === undefined || (await stored.catch(() => undefined))?.reveal() === fileKey.reveal();
       assertOpen();
-      opened.add(provider);
+      if (entry !== undefined && same) opened.set(provider, entry);
       return key;
+    },
+    learn(provider, verdict) {
+      const entry = opened.get(provider);
+      if (entry !== undefined) from.noteVerdict(provider, entry, verdict);
     },
   };
   try {
     return await fn(keys);
   } finally {
     closed = true;
-    for (const provider of opened) from.noteOpened(provider);
+    for (const provider of opened.keys()) from.noteOpened(provider);
   }
 }
 

@@ -2,14 +2,6 @@
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
 const PREFLIGHT_LIFETIME_SECONDS = 600;
-/** What SDKs running in a page read from answers. */
-const EXPOSED = [
-  ...['x-request-id', 'x-userkeys-error', 'x-userkeys-request-id', 'request-id', 'www-authenticate'],
-  ...['retry-after', 'retry-after-ms', 'x-should-retry', 'ratelimit', 'ratelimit-policy'],
-  ...['x-userkeys-provider', 'x-userkeys-model'],
-  ...['x-goog-upload-url', 'x-goog-upload-status', 'x-goog-upload-chunk-granularity', 'content-disposition'],
-].join(', ');
-
 /** The answer to a preflight, which carries no credential and is answered before anything is verified. */
 export function preflight(request: Request, allowedOrigins: readonly string[]): Response {
   const headers = new Headers({ vary: 'Origin, Access-Control-Request-Headers' });
@@ -22,13 +14,17 @@ export function preflight(request: Request, allowedOrigins: readonly string[]): 
   return new Response(null, { status: 204, headers });
 }
 
-/** Lets an allowed origin's page read the response. */
+/**
+ * Lets an allowed origin's page read the response, with every header that is on it: which ones an SDK needs is its
+ * own affair, and none is for the server's eyes alone.
+ */
 export function allowOrigin(request: Request, response: Headers, allowedOrigins: readonly string[]): void {
   response.append('vary', 'Origin');
   const origin = request.headers.get('origin');
   if (origin === null || !isAllowed(request, allowedOrigins)) return;
+  const exposed = [...response.keys()].join(', ');
   response.set('access-control-allow-origin', origin);
-  response.set('access-control-expose-headers', EXPOSED);
+  response.set('access-control-expose-headers', exposed);
 }
 
 function isAllowed(request: Request, allowedOrigins: readonly string[]): boolean {

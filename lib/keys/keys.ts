@@ -1,18 +1,20 @@
 /** A user's keys as the user manages them: list, save, check again, remove. */
 import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
-import { callStart } from '../kv/erasure-mark.ts';
+import { type CallStart, callStart } from '../kv/erasure-mark.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { Admit } from '../limits/admit.ts';
+import type { LocalKeys } from '../local/local-keys.ts';
 import { type Provider, type ProviderId, providerIds } from '../providers/catalogue.ts';
 import { checkKey } from '../providers/check-key.ts';
 import type { Via } from '../providers/forward.ts';
 import type { Secret } from '../secret.ts';
 import { keyMissing } from '../user-keys.ts';
-import { deleteBundle, deleteRecord, readBundle, replaceRecord } from '../vault/bundle.ts';
+import { type Bundle, deleteBundle, deleteRecord, readBundle, replaceRecord } from '../vault/bundle.ts';
 import { sealKey } from '../vault/envelope.ts';
-import { hintOf, type KeyRecord, type KeyStatus, type StoredRecord } from '../vault/key-record.ts';
+import { hintOf, type KeyRecord } from '../vault/key-record.ts';
 import type { KeyRing } from '../vault/key-ring.ts';
+import { writeStatus } from '../vault/write-status.ts';
 import type { HeldKey, HoldKeys } from './hold-keys.ts';
 import { describeRecord, type KeyMetadata } from './key-metadata.ts';
 
@@ -23,16 +25,20 @@ export type KeysDependencies = {
   readonly ring: KeyRing;
   readonly admit: Admit;
   readonly holdKeys: HoldKeys;
+  /** In local mode alone. */
+  readonly localKeys?: LocalKeys | undefined;
   readonly via: Via;
   readonly clock: () => Date;
 };
+
+type Saved = { readonly created: boolean; readonly metadata: KeyMetadata };
 
 export type Keys = ReturnType<typeof createKeys>;
 
 /** How often a save tries again when others save the same key at the same time. */
 const SAVE_TRIES = 8;
 
-export function createKeys({ kv, ring, admit, holdKeys, via, clock }: KeysDependencies) {
+export function createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }: KeysDependencies) {
   const find = async (user: UserId, provider: ProviderId): Promise<HeldKey> => {
     const bundle = await admit(user, readBundle(user, [provider]));
     const [held] = await holdKeys(user, [provider], bundle);
@@ -40,22 +46,33 @@ export function createKeys({ kv, ring, admit, holdKeys, via, clock }: KeysDepend
     return held;
   };
 
-  /** A save that came in between has its own verdict and stays; the same key sealed anew takes the verdict. */
-  const writeStatus = async (
+  /** Writes the record, counting up from the one that is there. */
+  const store = async (
     user: UserId,
     provider: ProviderId,
-    checked: NonNullable<HeldKey['stored']>,
-    status: KeyStatus,
-  ): Promise<void> => {
-    const { version, updatedAt } = checked.record;
-    let { text, record }: StoredRecord = checked;
+    sealed: Pick<KeyRecord, 'jwe' | 'hint' | 'status'>,
+    bundle: Bundle,
+    start: CallStart,
+  ): Promise<Saved> => {
+    let former = bundle.get(provider);
     for (let tries = 0; tries < SAVE_TRIES; tries += 1) {
-      if (record?.version !== version || record.updatedAt !== updatedAt) return;
-      if (await kv.ask(replaceRecord(user, provider, text, { ...record, status }))) return;
-      const now = (await kv.ask(readBundle(user, [provider]))).get(provider);
-      if (now === undefined) return;
-      ({ text, record } = now);
+      const now = clock().toISOString();
+      const next: KeyRecord = {
+        v: 1,
+        ...sealed,
+        version: (former?.record?.version ?? 0) + 1,
+        createdAt: former?.record?.createdAt ?? now,
+        updatedAt: now,
+      };
+      if (await kv.ask(replaceRecord(user, provider, former?.text, next, start))) {
+        return {
+          created: former === undefined,
+          metadata: describeRecord(provider, next, former?.lastUsedAt),
+        };
+      }
+      former = (await kv.ask(readBundle(user, [provider]))).get(provider);
     }
+    throw new Problem('store_unavailable', { headers: { 'retry-after': '1' } });
   };
 
   return {
@@ -81,13 +98,9 @@ export function createKeys({ kv, ring, admit, holdKeys, via, clock }: KeysDepend
      *
      * @throws Problem `key_rejected` when the provider says no; nothing is stored and a former key stays.
      *   `account_erased` when the user was erased meanwhile, `deployment_outdated` when this deployment seals under
-     *   a retired master key; nothing is stored.
+     *   a retired master key, in local mode `env_file_refused` and `env_file_busy`; nothing is stored.
      */
-    async save(
-      user: UserId,
-      provider: KnownProvider,
-      key: Secret,
-    ): Promise<{ created: boolean; metadata: KeyMetadata }> {
+    async save(user: UserId, provider: KnownProvider, key: Secret): Promise<Saved> {
       const start = await callStart(user, clock());
       const bundle = await admit(user, readBundle(user, [provider.id]));
       const verdict = await checkKey(provider, key, via);
@@ -98,27 +111,12 @@ export function createKeys({ kv, ring, admit, holdKeys, via, clock }: KeysDepend
         });
       }
       const jwe = await sealKey(ring, { user, provider: provider.id }, key);
-      let former = bundle.get(provider.id);
-      for (let tries = 0; tries < SAVE_TRIES; tries += 1) {
-        const now = clock().toISOString();
-        const next: KeyRecord = {
-          v: 1,
-          jwe,
-          hint: hintOf(key.reveal()),
-          status: verdict === 'valid' ? 'valid' : 'unverified',
-          version: (former?.record?.version ?? 0) + 1,
-          createdAt: former?.record?.createdAt ?? now,
-          updatedAt: now,
-        };
-        if (await kv.ask(replaceRecord(user, provider.id, former?.text, next, start))) {
-          return {
-            created: former === undefined,
-            metadata: describeRecord(provider.id, next, former?.lastUsedAt),
-          };
-        }
-        former = (await kv.ask(readBundle(user, [provider.id]))).get(provider.id);
-      }
-      throw new Problem('store_unavailable', { headers: { 'retry-after': '1' } });
+      const status = verdict === 'valid' ? 'valid' : 'unverified';
+      const sealed = { jwe, hint: hintOf(key.reveal()), status } as const;
+      const storeKey = () => store(user, provider.id, sealed, bundle, start);
+      if (localKeys === undefined) return storeKey();
+      const { stored, envFile } = await localKeys.save(provider, key, storeKey);
+      return { ...stored, metadata: { ...stored.metadata, envFile } };
     },
 
     /**
@@ -134,17 +132,19 @@ export function createKeys({ kv, ring, admit, holdKeys, via, clock }: KeysDepend
       if (verdict === 'unknown') return metadata;
       const status = verdict === 'valid' ? 'valid' : 'invalid';
       if (stored !== undefined && status !== stored.record.status) {
-        await writeStatus(user, provider.id, stored, status);
+        await writeStatus(kv, user, provider.id, stored, status);
       }
       return { ...metadata, status };
     },
 
     async remove(user: UserId, provider: KnownProvider): Promise<void> {
-      await admit(user, deleteRecord(user, provider.id));
+      const forget = () => admit(user, deleteRecord(user, provider.id));
+      await (localKeys?.remove([provider.id], forget) ?? forget());
     },
 
     async removeAll(user: UserId): Promise<void> {
-      await admit(user, deleteBundle(user));
+      const forget = () => admit(user, deleteBundle(user));
+      await (localKeys?.remove(providerIds, forget) ?? forget());
     },
   };
 }

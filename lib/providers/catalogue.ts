@@ -25,6 +25,12 @@ export type Provider = {
   readonly origin: string;
   /** The one header the key travels in. */
   readonly credential: { readonly header: string; readonly scheme?: 'Bearer' };
+  /**
+   * From which version of its API on the key travels as a bearer token: `header` is the request header that
+   * names the version, `version` a date. A caller who speaks an older one, or put their token into another
+   * slot, has the key sent in `credential`.
+   */
+  readonly bearerSince?: { readonly header: string; readonly version: string };
   /** Query parameters in which its SDKs put a key; never passed on. */
   readonly queryCredentials?: readonly string[];
   /** Headers every call needs, unless the caller sends their own. */
@@ -37,6 +43,13 @@ export type Provider = {
     readonly origin?: string;
     readonly rules?: readonly CheckRule[];
   };
+  /** Paths that answer without looking at the key: a success there says nothing about it. */
+  readonly openPaths?: readonly string[];
+  /**
+   * Where its answers name an address of its own that SDKs call next, token in hand: response headers, and
+   * members of JSON answers. Such an address is led back through the gateway.
+   */
+  readonly links?: { readonly headers?: readonly string[]; readonly members?: readonly string[] };
   /** Where a person gets a key. */
   readonly keyPage: string;
   /** The key is made for the browser and may be handed to its owner's page. */
@@ -64,6 +77,7 @@ const entries = [
       path: '/v1beta/models?pageSize=1',
       rules: [says(400, 'rejected', 'API_KEY_INVALID'), says(401, 'unknown')],
     },
+    links: { headers: ['x-goog-upload-url'] },
     keyPage: 'https://aistudio.google.com/apikey',
   },
   {
@@ -112,6 +126,7 @@ const entries = [
     variables: ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN'],
     origin: 'https://api.anthropic.com',
     credential: { header: 'x-api-key' },
+    bearerSince: { header: 'anthropic-version', version: '2026-10-21' },
     headers: { 'anthropic-version': '2023-06-01' },
     check: { method: 'GET', path: '/v1/models?limit=1' },
     keyPage: 'https://console.anthropic.com/settings/keys',
@@ -164,6 +179,7 @@ const entries = [
     origin: 'https://api.firecrawl.dev',
     credential: bearer,
     check: { method: 'GET', path: '/v2/team/credit-usage' },
+    links: { members: ['next'] },
     keyPage: 'https://www.firecrawl.dev/app/api-keys',
   },
   {
@@ -174,6 +190,7 @@ const entries = [
     origin: 'https://openrouter.ai',
     credential: bearer,
     check: { method: 'GET', path: '/api/v1/key' },
+    openPaths: ['/api/v1/models'],
     keyPage: 'https://openrouter.ai/settings/keys',
   },
   {
@@ -207,7 +224,11 @@ const entries = [
     variables: ['XAI_API_KEY'],
     origin: 'https://api.x.ai',
     credential: bearer,
-    check: { method: 'GET', path: '/v1/api-key', rules: [says(400, 'rejected')] },
+    check: {
+      method: 'GET',
+      path: '/v1/api-key',
+      rules: [says(400, 'rejected', 'Incorrect API key'), says(400, 'rejected')],
+    },
     keyPage: 'https://console.x.ai',
   },
   {
@@ -218,6 +239,7 @@ const entries = [
     origin: 'https://api.perplexity.ai',
     credential: bearer,
     check: { method: 'GET', path: '/async/chat/completions' },
+    openPaths: ['/router/v1/models'],
     keyPage: 'https://www.perplexity.ai/account/api/keys',
   },
   {

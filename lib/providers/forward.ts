@@ -11,10 +11,19 @@ import type { Secret } from '../secret.ts';
 import type { Provider, ProviderId } from './catalogue.ts';
 import { credentialHeader } from './credential.ts';
 import { requestHeaders, responseHeaders } from './forward-headers.ts';
+import { judgeCall, type KeyVerdict } from './judge-answer.ts';
+import { hasLinkMembers, leadHeadersBack, leadMembersBack, type WayBack, wayBack } from './lead-back.ts';
 import { type BaseUrls, joinProviderUrl, providerBase } from './provider-url.ts';
 import { createRedactor } from './redact.ts';
 
 export type Via = { readonly send: Send; readonly baseUrls: BaseUrls; readonly providerTimeoutMs: number };
+
+/** The caller's token and the request header it came in, and the key that takes its place. */
+export type Credentials = {
+  readonly key: Secret;
+  readonly token: Secret | undefined;
+  readonly tokenHeader: string | undefined;
+};
 
 const NULL_BODY_STATUSES = new Set([204, 205, 304]);
 
@@ -25,39 +34,45 @@ export function forwardUrl(
   token: Secret | undefined,
   baseUrls: BaseUrls,
 ): string {
-  const { pathname, search } = new URL(request.url);
-  const path = pathname.slice(`/api/proxy/${provider.id}`.length) || '/';
-  return joinProviderUrl(providerBase(provider, baseUrls), path, withoutCredentials(search, provider, token));
+  const search = withoutCredentials(new URL(request.url).search, provider, token);
+  return joinProviderUrl(providerBase(provider, baseUrls), pathOf(request, provider), search);
+}
+
+function pathOf(request: Request, provider: Provider): string {
+  return new URL(request.url).pathname.slice(`/api/proxy/${provider.id}`.length) || '/';
 }
 
 /**
  * Sends the request up with exactly one credential, the key, and passes the answer down. An error answer is
- * read first, to take the key out of it.
+ * read first, to take the key out of it. `learn` is told what the answer says about the key.
  *
  * @throws Problem `provider_unreachable`, `provider_timeout`, `provider_redirected`, `body_too_large`.
  */
 export async function forward(
   request: Request,
   url: string,
-  provider: Provider,
-  credentials: { readonly key: Secret; readonly token: Secret | undefined },
+  provider: Provider & { readonly id: ProviderId },
+  credentials: Credentials,
   via: Via,
+  learn: (verdict: KeyVerdict) => void,
 ): Promise<Response> {
   const body = request.body === null ? undefined : capped(request.body);
   const declared = Number(request.headers.get('content-length') ?? 0);
   if (declared > PROXY_MAX_REQUEST_BYTES) throw tooLarge(PROXY_MAX_REQUEST_BYTES);
-  const [name, value] = credentialHeader(provider, credentials.key);
+  const { key, token, tokenHeader } = credentials;
+  const [name, value] = credentialHeader(provider, key, { headers: request.headers, tokenHeader });
   try {
     const answer = await via.send({
       method: request.method,
       url,
-      headers: { ...provider.headers, ...requestHeaders(request.headers, credentials.token), [name]: value },
+      headers: { ...provider.headers, ...requestHeaders(request.headers, token), [name]: value },
       body: body?.stream,
       signal: request.signal,
       answerTimeoutMs: via.providerTimeoutMs,
       idleTimeoutMs: PROVIDER_IDLE_TIMEOUT_MS,
     });
-    return await passDown(answer, request.method, credentials.key);
+    const way = wayBack(request, provider, providerBase(provider, via.baseUrls));
+    return await passDown(answer, { request, provider, key, way, learn });
   } catch (error) {
     if (body?.isTooLarge()) throw tooLarge(PROXY_MAX_REQUEST_BYTES);
     throw toProviderProblem(error);
@@ -70,32 +85,54 @@ export function toProviderProblem(error: unknown): unknown {
   return new Problem(error.reason === 'timeout' ? 'provider_timeout' : 'provider_unreachable');
 }
 
-async function passDown(answer: Answer, method: string, key: Secret): Promise<Response> {
+async function passDown(
+  answer: Answer,
+  exchange: {
+    readonly request: Request;
+    readonly provider: Provider;
+    readonly key: Secret;
+    readonly way: WayBack;
+    readonly learn: (verdict: KeyVerdict) => void;
+  },
+): Promise<Response> {
+  const { request, provider, way } = exchange;
   const { status } = answer;
+  const learn = (text?: string) =>
+    exchange.learn(judgeCall(provider, pathOf(request, provider), status, text));
   if (status >= 300 && status < 400 && status !== 304) {
     await answer.body.cancel();
     throw new Problem('provider_redirected', { members: { upstreamStatus: status } });
   }
-  const redact = await createRedactor(key);
+  const redact = await createRedactor(exchange.key);
   const headers = responseHeaders(answer.headers, redact);
-  if (method === 'HEAD' || NULL_BODY_STATUSES.has(status)) {
+  leadHeadersBack(headers, provider, way);
+  if (request.method === 'HEAD' || NULL_BODY_STATUSES.has(status)) {
+    learn();
     await answer.body.cancel();
     return new Response(null, { status, headers });
   }
-  if (status < 400) return new Response(answer.body, { status, headers });
+  if (status < 400) {
+    learn();
+    if (!hasLinkMembers(provider, answer.headers)) return new Response(answer.body, { status, headers });
+    headers.delete('content-length');
+    return new Response(leadMembersBack(answer.body, provider, way), { status, headers });
+  }
   headers.delete('content-length');
-  return new Response(await readError(answer, redact), { status, headers });
+  const text = await readError(answer);
+  if (text === undefined) headers.delete('content-encoding');
+  learn(text);
+  return new Response(text === undefined ? null : redact(text), { status, headers });
 }
 
-/** An error answer without the key. One that cannot be read, too long or compressed unasked, is left out. */
-async function readError(answer: Answer, redact: (text: string) => string): Promise<string | null> {
+/** The text of an error answer. One that cannot be read, too long or compressed unasked, is left out. */
+async function readError(answer: Answer): Promise<string | undefined> {
   const encoding = answer.headers.get('content-encoding') ?? 'identity';
   if (encoding !== 'identity') {
     await answer.body.cancel();
-    return null;
+    return undefined;
   }
   const bytes = await readCapped(answer.body, PROVIDER_ERROR_MAX_BYTES);
-  return bytes === undefined ? null : redact(new TextDecoder().decode(bytes));
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
 }
 
 /** The query, byte for byte, less the parameters that carry a key or the caller's token. */

@@ -1,6 +1,5 @@
-/** One prompt to a model, with the caller's own key: the answer whole, or as it is written. */
-import { APICallError, generateText, streamText } from 'ai';
-import { z } from 'zod';
+/** One prompt or chat to a model, with the caller's own key: the answer whole, or as it is written. */
+import { APICallError, convertToModelMessages, generateText } from 'ai';
 import { PROVIDER_IDLE_TIMEOUT_MS } from '../deadlines.ts';
 import { Problem } from '../errors.ts';
 import { json } from '../http/json.ts';
@@ -9,43 +8,34 @@ import { SendError } from '../outgoing/send.ts';
 import type { Secret } from '../secret.ts';
 import { findProvider } from './catalogue.ts';
 import { toProviderProblem, type Via } from './forward.ts';
+import type { GenerateBody } from './generate-body.ts';
 import { generators } from './generate-model.ts';
-import { GENERATING, type GeneratingProvider } from './generating.ts';
+import { chatStreamResponse, textStreamResponse } from './generate-stream.ts';
+import type { GeneratingProvider } from './generating.ts';
+import { judgeCall, type KeyVerdict } from './judge-answer.ts';
 import { providerRefusal } from './provider-refusal.ts';
 import { providerBase } from './provider-url.ts';
 import { createRedactor } from './redact.ts';
 
-export const generateBody = z.strictObject({
-  /** Default: the first of these that the user has a key for. */
-  provider: z.enum(GENERATING).optional(),
-  model: z
-    .string()
-    .regex(/^[\w@:-][\w@:.-]*(\/[\w@:-][\w@:.-]*)*$/, 'must be a model name')
-    .max(200)
-    .optional(),
-  prompt: z.string().min(1),
-  stream: z.boolean().optional(),
-});
-export type GenerateBody = z.infer<typeof generateBody>;
-
 /**
- * `{text, provider, model, usage}`, or with `stream` the text as it is written, which breaks off when the
- * provider fails in the middle.
+ * To a prompt `{text, provider, model, usage}`, or with `stream` the text as it is written; to a chat the UI message
+ * stream of the AI SDK. `learn` is told what the provider's answer says about the key.
  *
  * @throws Problem `key_rejected`, `provider_limited`, `provider_refused`, `provider_error`,
- *   `provider_unreachable`, `provider_timeout`; with `stream` too, as long as no text has come.
+ *   `provider_unreachable`, `provider_timeout`; of a stream too, as long as nothing has been written.
  */
 export async function generate(
   provider: GeneratingProvider,
   key: Secret,
-  { model: wanted, prompt, stream }: GenerateBody,
+  body: GenerateBody,
   signal: AbortSignal,
   via: Via,
+  learn: (verdict: KeyVerdict) => void,
 ): Promise<Response> {
   const entry = findProvider(provider);
   if (entry === undefined) throw new Problem('unknown_provider');
   const { defaultModel, connect } = generators[provider];
-  const model = wanted ?? defaultModel;
+  const model = body.model ?? defaultModel;
   const base = providerBase(entry, via.baseUrls);
   const fetch = fetchThrough(via.send, base, {
     answerTimeoutMs: via.providerTimeoutMs,
@@ -54,81 +44,51 @@ export async function generate(
   const leaving = new AbortController();
   const call = {
     model: connect({ key, base, fetch }, model),
-    prompt,
     abortSignal: AbortSignal.any([signal, leaving.signal]),
     maxRetries: 0,
   };
+  const from = { 'x-userkeys-provider': provider, 'x-userkeys-model': model };
   try {
-    if (stream) return textResponse(await startText(call, leaving), { provider, model });
-    const { text, usage } = await generateText(call);
+    const response = await answer();
+    learn('valid');
+    return response;
+  } catch (error) {
+    const refused = refusalIn(error);
+    if (refused) learn(judgeCall(entry, '', refused.statusCode ?? 0, refused.responseBody));
+    throw await toProblem(error, key);
+  }
+
+  async function answer(): Promise<Response> {
+    if ('messages' in body) {
+      const messages = await convertToModelMessages(body.messages);
+      return chatStreamResponse({ ...call, messages, allowSystemInMessages: true }, leaving, {
+        messages: body.messages,
+        headers: from,
+      });
+    }
+    const { prompt, stream } = body;
+    if (stream) return textStreamResponse({ ...call, prompt }, leaving, from);
+    const { text, usage } = await generateText({ ...call, prompt });
     return json({
       text,
       provider,
       model,
       usage: { inputTokens: usage.inputTokens ?? null, outputTokens: usage.outputTokens ?? null },
     });
-  } catch (error) {
-    throw await toProblem(error, key);
   }
 }
 
-type ModelCall = Parameters<typeof streamText>[0] & { readonly prompt: string };
-
-/** The written text piece by piece, once its first piece is there: until then a failure can still be a status. */
-async function startText(call: ModelCall, leaving: AbortController): Promise<ReadableStream<Uint8Array>> {
-  // The SDK prints errors unless told otherwise; they quote the request.
-  const { fullStream } = streamText({ ...call, onError: () => undefined });
-  const pieces = textPieces(fullStream);
-  const first = await pieces.next();
-  const encoder = new TextEncoder();
-  return new ReadableStream({
-    start(controller) {
-      if (first.done) controller.close();
-      else controller.enqueue(encoder.encode(first.value));
-    },
-    async pull(controller) {
-      try {
-        const { done, value } = await pieces.next();
-        if (done) controller.close();
-        else controller.enqueue(encoder.encode(value));
-      } catch {
-        controller.error(new Error('The provider failed in the middle of its answer.'));
-      }
-    },
-    cancel() {
-      leaving.abort();
-    },
-  });
-}
-
-async function* textPieces(
-  parts: AsyncIterable<{ readonly type: string; readonly text?: unknown; readonly error?: unknown }>,
-): AsyncGenerator<string, undefined> {
-  for await (const part of parts) {
-    if (part.type === 'error') throw part.error;
-    if (part.type === 'text-delta' && typeof part.text === 'string') yield part.text;
-  }
-  return undefined;
-}
-
-function textResponse(
-  text: ReadableStream<Uint8Array>,
-  from: { readonly provider: string; readonly model: string },
-): Response {
-  return new Response(text, {
-    headers: {
-      'content-type': 'text/plain; charset=utf-8',
-      'x-userkeys-provider': from.provider,
-      'x-userkeys-model': from.model,
-    },
-  });
+/** The provider's refusal that an error of the SDK is about, if it is about one. */
+function refusalIn(error: unknown): APICallError | undefined {
+  return APICallError.isInstance(error) ? error : undefined;
 }
 
 async function toProblem(error: unknown, key: Secret): Promise<unknown> {
   const origin = error instanceof Error && error.cause instanceof SendError ? error.cause : error;
   if (origin instanceof SendError) return toProviderProblem(origin);
-  if (!APICallError.isInstance(origin)) return new Problem('provider_error');
-  const { statusCode = 502, responseBody = '', responseHeaders } = origin;
+  const refused = refusalIn(origin);
+  if (refused === undefined) return new Problem('provider_error');
+  const { statusCode = 502, responseBody = '', responseHeaders } = refused;
   return providerRefusal(
     statusCode,
     responseBody,

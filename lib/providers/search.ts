@@ -7,6 +7,7 @@ import type { Secret } from '../secret.ts';
 import { findProvider } from './catalogue.ts';
 import { credentialHeader } from './credential.ts';
 import { toProviderProblem, type Via } from './forward.ts';
+import { judgeCall, type KeyVerdict } from './judge-answer.ts';
 import { providerRefusal } from './provider-refusal.ts';
 import { providerBase } from './provider-url.ts';
 import { createRedactor } from './redact.ts';
@@ -18,7 +19,7 @@ export const searchBody = z.strictObject({
 export type SearchBody = z.infer<typeof searchBody>;
 
 /**
- * Exa's own answer to `POST /search`.
+ * Exa's own answer to `POST /search`. `learn` is told what it says about the key.
  *
  * @throws Problem as `generate` does.
  */
@@ -27,6 +28,7 @@ export async function search(
   body: SearchBody,
   signal: AbortSignal,
   via: Via,
+  learn: (verdict: KeyVerdict) => void,
 ): Promise<Response> {
   const exa = findProvider('exa');
   if (exa === undefined) throw new Problem('unknown_provider');
@@ -43,9 +45,12 @@ export async function search(
     });
     const bytes = await readCapped(answer.body, JSON_MAX_ANSWER_BYTES);
     if (bytes === undefined) throw new Problem('provider_error');
-    if (answer.status === 200)
+    if (answer.status === 200) {
+      learn('valid');
       return new Response(bytes, { headers: { 'content-type': 'application/json' } });
+    }
     const text = new TextDecoder().decode(bytes);
+    learn(judgeCall(exa, '/search', answer.status, text));
     throw providerRefusal(answer.status, text, await createRedactor(key), answer.headers.get('retry-after'));
   } catch (error) {
     throw toProviderProblem(error);

@@ -55,8 +55,8 @@ export function recordCall(
 }
 
 function credentialOf(provider: ProviderId, headers: IncomingHttpHeaders): string | undefined {
-  const credential = findProvider(provider)?.credential;
-  const value = credential === undefined ? undefined : headers[credential.header];
-  if (typeof value !== 'string') return undefined;
-  return credential?.scheme === undefined ? value : value.replace(/^Bearer /, '');
+  const { credential, bearerSince } = findProvider(provider) ?? {};
+  if (credential === undefined) return undefined;
+  const value = headers[credential.header] ?? (bearerSince && headers.authorization);
+  return typeof value === 'string' ? value.replace(/^Bearer /, '') : undefined;
 }

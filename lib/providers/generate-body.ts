@@ -1,0 +1,83 @@
+/** What `/api/generate` is asked: a prompt, or a chat as the AI SDK's `useChat` sends it. */
+import type { UIMessage } from 'ai';
+import { z } from 'zod';
+import { GENERATING } from './generating.ts';
+
+const providerMetadata = z.record(z.string(), z.record(z.string(), z.json())).exactOptional();
+const written = { text: z.string(), state: z.enum(['streaming', 'done']).exactOptional(), providerMetadata };
+
+/** The parts of a message that say something to a model. Nothing here is ever fetched: a file is its own data. */
+const part = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('text'), ...written }),
+  z.object({ type: z.literal('reasoning'), ...written }),
+  z.object({
+    type: z.literal('file'),
+    mediaType: z.string().min(1),
+    filename: z.string().exactOptional(),
+    url: z.string().regex(/^data:/, 'must be a data: URL'),
+    providerMetadata,
+  }),
+  z.object({ type: z.literal('step-start') }),
+  z.object({
+    type: z.literal('source-url'),
+    sourceId: z.string(),
+    url: z.string(),
+    title: z.string().exactOptional(),
+    providerMetadata,
+  }),
+  z.object({
+    type: z.literal('source-document'),
+    sourceId: z.string(),
+    mediaType: z.string(),
+    title: z.string(),
+    filename: z.string().exactOptional(),
+    providerMetadata,
+  }),
+]);
+
+const message = z.object({
+  id: z.string().default(''),
+  role: z.enum(['system', 'user', 'assistant']),
+  parts: z.array(part),
+});
+
+const fields = z.strictObject({
+  /** Default: the first of these that the user has a key for. */
+  provider: z.enum(GENERATING).optional(),
+  model: z
+    .string()
+    .regex(/^[\w@:-][\w@:.-]*(\/[\w@:-][\w@:.-]*)*$/, 'must be a model name')
+    .max(200)
+    .optional(),
+  prompt: z.string().min(1).optional(),
+  /** Of a prompt; a chat is always answered as a stream. */
+  stream: z.boolean().optional(),
+  /** A chat in place of a prompt: `DefaultChatTransport` of the AI SDK sends these four. */
+  messages: z.array(message).min(1).optional(),
+  id: z.string().optional(),
+  trigger: z.enum(['submit-message', 'regenerate-message']).optional(),
+  messageId: z.string().optional(),
+});
+
+/** A prompt as a client writes it. */
+export type PromptRequest = Pick<z.input<typeof fields>, 'provider' | 'model' | 'stream'> & {
+  readonly prompt: string;
+};
+
+type Asked = Pick<z.infer<typeof fields>, 'provider' | 'model'>;
+export type PromptBody = Asked & { readonly prompt: string; readonly stream: boolean };
+export type ChatBody = Asked & { readonly messages: UIMessage[]; readonly messageId: string | undefined };
+export type GenerateBody = PromptBody | ChatBody;
+
+/** Exactly one of `prompt` and `messages`. */
+export const generateBody = fields.transform((body, context): GenerateBody => {
+  const { provider, model, prompt, messages, stream = false, messageId } = body;
+  if (prompt !== undefined && messages === undefined) return { provider, model, prompt, stream };
+  if (prompt === undefined && messages !== undefined) return { provider, model, messages, messageId };
+  context.addIssue({
+    code: 'custom',
+    path: ['prompt'],
+    message: prompt === undefined ? 'is missing' : 'cannot stand beside messages',
+  });
+  return z.NEVER;
+});

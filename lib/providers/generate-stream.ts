@@ -1,0 +1,91 @@
+/**
+ * A model's answer as it is written: as plain text, or as the UI message stream that the AI SDK's `useChat` reads.
+ * Until something has been written a failure can still be a status, so nothing is answered before that.
+ */
+import {
+  createUIMessageStreamResponse,
+  streamText,
+  type TextStreamPart,
+  type ToolSet,
+  toUIMessageStream,
+  type UIMessage,
+} from 'ai';
+
+export type ModelCall = Parameters<typeof streamText>[0];
+type Part = TextStreamPart<ToolSet>;
+
+const BROKEN_OFF = 'The provider failed in the middle of its answer.';
+/** What a model's stream tells of before it has written anything. */
+const PREAMBLE: ReadonlySet<Part['type']> = new Set(['start', 'start-step', 'text-start', 'reasoning-start']);
+
+/**
+ * The text alone. It breaks off when the provider fails in the middle.
+ *
+ * @throws whatever the model call failed with before the first piece of text.
+ */
+export async function textStreamResponse(
+  call: ModelCall,
+  leaving: AbortController,
+  headers: HeadersInit,
+): Promise<Response> {
+  const parts = await begin(call, leaving, ({ type }) => type !== 'text-delta');
+  const encoder = new TextEncoder();
+  const text = new TransformStream<Part, Uint8Array>({
+    transform(part, controller) {
+      if (part.type === 'error') controller.error(new Error(BROKEN_OFF));
+      if (part.type === 'text-delta') controller.enqueue(encoder.encode(part.text));
+    },
+  });
+  const response = new Response(parts.pipeThrough(text), { headers });
+  response.headers.set('content-type', 'text/plain; charset=utf-8');
+  return response;
+}
+
+/**
+ * The UI message stream (`text/event-stream`). A failure in the middle is its last part, an `error`.
+ *
+ * @throws whatever the model call failed with before anything was written.
+ */
+export async function chatStreamResponse(
+  call: ModelCall,
+  leaving: AbortController,
+  chat: { readonly messages: UIMessage[]; readonly headers: HeadersInit },
+): Promise<Response> {
+  const parts = await begin(call, leaving, ({ type }) => PREAMBLE.has(type));
+  const stream = toUIMessageStream({
+    stream: parts,
+    originalMessages: chat.messages,
+    sendReasoning: true,
+    sendSources: true,
+    onError: () => BROKEN_OFF,
+  });
+  return createUIMessageStreamResponse({ stream, headers: chat.headers });
+}
+
+/** The model's parts, once the first that is not `isBefore` is there. Cancelling them ends the call. */
+async function begin(
+  call: ModelCall,
+  leaving: AbortController,
+  isBefore: (part: Part) => boolean,
+): Promise<ReadableStream<Part>> {
+  // The SDK prints errors unless told otherwise; they quote the request.
+  const rest = streamText({ ...call, onError: () => undefined }).stream.getReader();
+  const first: Part[] = [];
+  for (let next = await rest.read(); !next.done; next = await rest.read()) {
+    if (next.value.type === 'error') throw next.value.error;
+    first.push(next.value);
+    if (!isBefore(next.value)) break;
+  }
+  return new ReadableStream<Part>({
+    async pull(controller) {
+      const waiting = first.shift();
+      if (waiting) return controller.enqueue(waiting);
+      const { done, value } = await rest.read();
+      if (done) controller.close();
+      else controller.enqueue(value);
+    },
+    cancel() {
+      leaving.abort();
+    },
+  });
+}
