@@ -16,6 +16,8 @@ const LOOPBACK = '127.0.0.1';
 const TOKEN_BYTES = 24;
 /** Longer than a client keeps an idle connection, so that none is closed under a request. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
+/** How long a request that is under way may take to end when the KV is closed. */
+const CLOSE_TIMEOUT_MS = 5_000;
 
 export type RunningKv = {
   /** What `KV_REST_API_URL` should be. */
@@ -85,5 +87,7 @@ async function stop(server: Server): Promise<void> {
   const closed = once(server, 'close');
   server.close();
   server.closeIdleConnections();
+  const impatient = setTimeout(() => server.closeAllConnections(), CLOSE_TIMEOUT_MS);
   await closed;
+  clearTimeout(impatient);
 }
