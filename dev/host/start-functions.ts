@@ -7,8 +7,6 @@ import type { FromFunctions } from './messages.ts';
 /** How long a request may go on in a process that has been replaced, and in one that is to stop. */
 const REPLACED_DEADLINE_MS = 30_000;
 const STOP_DEADLINE_MS = 3_000;
-/** A process that lived shorter than this before it crashed is not started again before something changes. */
-const CRASH_LOOP_MS = 5_000;
 
 export type Functions = {
   readonly url: string;
@@ -16,8 +14,8 @@ export type Functions = {
   restart(env: Readonly<Record<string, string>>): Promise<void>;
   /** The `process.env` of the running process. */
   environment(): Promise<Readonly<Record<string, string>>>;
-  /** Lets requests in flight finish for three seconds, then ends everything. */
-  close(): Promise<void>;
+  /** Lets requests in flight finish for that long, three seconds by default, then ends everything. */
+  close(deadlineMs?: number): Promise<void>;
   /** Ends everything at once. */
   kill(): void;
 };
@@ -34,7 +32,7 @@ export type FunctionsOptions = {
 export type FunctionsEvent =
   | FromFunctions
   | { readonly type: 'output'; readonly line: string }
-  | { readonly type: 'crashed' }
+  | { readonly type: 'crashed'; readonly startsAgain: boolean }
   | { readonly type: 'not-started' };
 
 /**
@@ -69,11 +67,14 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
   async function replace(): Promise<void> {
     if (closed) return;
     isStarting = true;
-    const startedAt = Date.now();
+    let hasAnswered = false;
     const next = await FunctionProcess.start(root, env, {
-      onEvent,
+      onEvent(event) {
+        hasAnswered ||= event.type === 'answered';
+        onEvent(event);
+      },
       onOutput: (line) => onEvent({ type: 'output', line }),
-      onCrash: () => next && crashed(next, startedAt),
+      onCrash: () => next && crashed(next, hasAnswered),
     });
     if (next) running.add(next);
     const former = current;
@@ -87,12 +88,13 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
     if (former) void former.stop(REPLACED_DEADLINE_MS).then(() => running.delete(former));
   }
 
-  function crashed(process: FunctionProcess, startedAt: number): void {
+  /** One that has answered something is started again; one that has not would only crash again. */
+  function crashed(process: FunctionProcess, startsAgain: boolean): void {
     running.delete(process);
     if (current !== process || closed) return;
     current = undefined;
-    onEvent({ type: 'crashed' });
-    if (Date.now() - startedAt > CRASH_LOOP_MS) void restart(env);
+    onEvent({ type: 'crashed', startsAgain });
+    if (startsAgain) void restart(env);
   }
 
   const url = `http://${LOOPBACK}:${await listen(listener, port)}`;
@@ -105,12 +107,12 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
       if (!current) throw new Error('The functions are not running.');
       return current.environment();
     },
-    async close() {
+    async close(deadlineMs = STOP_DEADLINE_MS) {
       closed = true;
       listener.close();
       await starting;
       for (const connection of waiting.splice(0)) apologize(connection);
-      await Promise.all([...running].map((process) => process.stop(STOP_DEADLINE_MS)));
+      await Promise.all([...running].map((process) => process.stop(deadlineMs)));
     },
     kill() {
       closed = true;

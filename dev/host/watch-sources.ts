@@ -1,7 +1,7 @@
 import { existsSync, type FSWatcher, watch } from 'node:fs';
 
 /** Editors write a file in several steps, and a checkout writes many: one change is told for all of them. */
-const QUIET_MS = 100;
+export const QUIET_MS = 100;
 
 /**
  * Tells `onChange` when something under a watched directory, or one of the watched files, has changed; once for

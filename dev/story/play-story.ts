@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
+import { catalogue } from '../../lib/providers/catalogue.ts';
 import { hintOf, type KeyBook } from '../providers/key-book.ts';
 import type { PaidCall } from '../providers/start-providers.ts';
 import { type PlannedCall, planCalls, STORED, UNPAID, USERS, type User } from './script.ts';
@@ -135,15 +136,19 @@ function judge(
   return { ...call, payments, ok };
 }
 
-/** Looks for any of the keys in the functions' environment. */
+const KEY_VARIABLES = new Set<string>(catalogue.flatMap(({ variables }) => variables));
+
+/** Looks for any of the keys in the functions' environment, and for any variable that is there to hold one. */
 function watchEnvironment(stage: Stage) {
   let looks = 0;
   let clean = true;
   async function look(): Promise<void> {
-    const variables = Object.entries(await stage.environment()).flat();
+    const variables = Object.entries(await stage.environment());
     const keys = stage.keys.all();
     looks += 1;
-    clean &&= !variables.some((text) => keys.some((key) => text.includes(key)));
+    clean &&= !variables.some(
+      ([name, value]) => KEY_VARIABLES.has(name) || keys.some((key) => value.includes(key)),
+    );
   }
   return {
     look,

@@ -6,6 +6,8 @@ import { bad, caution, faint, good } from './style.ts';
 /** Of an error's origin. */
 const SHOWN_LINES = 6;
 
+const ON_CHANGE = 'They start again when a file changes.';
+
 const LogLine = z.looseObject({ level: z.enum(['info', 'warn', 'error']), event: z.string() });
 
 /** One line for something that happened in the functions, or undefined for what nobody wants to read. */
@@ -20,9 +22,9 @@ export function describeEvent(event: FunctionsEvent): string | undefined {
     case 'load-failed':
       return bad(`${event.file} does not load`) + faint(indented(event.message));
     case 'crashed':
-      return bad('The functions crashed.');
+      return bad(`The functions crashed${event.startsAgain ? ' and start again.' : `. ${ON_CHANGE}`}`);
     case 'not-started':
-      return bad('The functions did not start. They start again when a file changes.');
+      return bad(`The functions did not start. ${ON_CHANGE}`);
     default:
       return undefined;
   }

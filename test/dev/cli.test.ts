@@ -4,6 +4,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { QUIET_MS } from '../../dev/host/watch-sources.ts';
 import { createWebServer } from '../../dev/http/create-web-server.ts';
 import { closeServer, listen } from '../../dev/http/listen.ts';
 import { startKv } from '../../dev/kv/start-kv.ts';
@@ -12,6 +13,9 @@ import { type RunningCommand, runCommand } from '../support/command.ts';
 import { startTestProviders } from '../support/providers.ts';
 import { newProviderKey } from '../support/start-world.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
+
+/** How long something that is about to happen may take on a busy machine. */
+const SOON = { timeout: 15_000 };
 
 vi.setConfig({ testTimeout: 90_000 });
 
@@ -98,7 +102,7 @@ test('Ctrl-C that arrives twice at once, as through npm, still stops in order; a
   answerWith(hang);
   const before = calls.length;
   const hanging = call(url, token, '/api/proxy/openai/v1/models').catch(() => 'cut');
-  await expect.poll(() => calls.length).toBe(before + 1);
+  await expect.poll(() => calls.length, SOON).toBe(before + 1);
 
   command.signal('SIGINT');
   command.signal('SIGINT');
@@ -111,8 +115,8 @@ test('Ctrl-C that arrives twice at once, as through npm, still stops in order; a
   expect(await hanging).toBe('cut');
 });
 
-test('after kill -9 nothing is left running, and the next start has every stored key', async () => {
-  const { env, calls } = await providers();
+test('after kill -9, also in the middle of a call, nothing is left running, and every stored key is there again', async () => {
+  const { env, calls, answerWith, reset } = await providers();
   const directory = await temporaryDirectory();
   const key = newProviderKey();
   const first = await runDev(directory, env);
@@ -122,9 +126,14 @@ test('after kill -9 nothing is left running, and the next start has every stored
     body,
   });
   expect(stored.status).toBe(201);
+  answerWith(hang);
+  const cut = call(first.url, await tokenOf(first.command), '/api/proxy/openai/v1/files').catch(() => 'cut');
+  await expect.poll(() => calls.at(-1)?.target, SOON).toBe('/v1/files');
   first.command.signal('SIGKILL');
   expect(await first.command.exited).toBe('SIGKILL');
   await first.command.nothingLeft();
+  expect(await cut).toBe('cut');
+  reset();
 
   const second = await runDev(directory, env);
   const answer = await call(second.url, await tokenOf(second.command), '/api/proxy/openai/v1/models');
@@ -208,9 +217,11 @@ test('it starts again for another configuration, and not for a provider key that
   };
   expect(await statuses()).toEqual([200, 200]);
   await writeFile(join(directory, '.env'), 'OPENAI_API_KEY=sk-written-later\n');
+  // That nothing happens takes the time in which it would have.
+  const writtenAt = Date.now();
+  await vi.waitUntil(() => Date.now() - writtenAt > 5 * QUIET_MS);
   await writeFile(join(directory, '.env.local'), 'MISTRAL_API_KEY=written-later\nRATE_LIMIT_PER_MINUTE=77\n');
   await command.printed(/reloaded: the configuration changed/);
-  await writeFile(join(directory, '.env'), 'OPENAI_API_KEY=sk-written-again\n');
   await writeFile(join(directory, '.env.local'), 'RATE_LIMIT_PER_MINUTE=1\n');
   await command.printed(/reloaded: the configuration changed[\s\S]*reloaded: the configuration changed/);
   expect(command.output().match(/reloaded/g)).toHaveLength(2);

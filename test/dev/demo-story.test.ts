@@ -110,6 +110,10 @@ test('a key in the functions’ environment is found out, also as part of a valu
   expect(wentWell(story)).toBe(false);
 });
 
+test('a developer’s own key in the functions’ environment is found out', async () => {
+  expect((await play({ environment: () => ({ MISTRAL_API_KEY: 'anything' }) })).environment.ok).toBe(false);
+});
+
 test('an emulated provider takes only keys it has issued, one at a time, in its own header', async () => {
   const keys = createKeyBook();
   const providers = await startProviders(keys);

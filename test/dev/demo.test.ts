@@ -45,6 +45,7 @@ test('nothing the developer has configured gets onto the demo’s stage', async 
   const own = {
     KV_REST_API_URL: 'https://kv.example',
     AUTH_ISSUER: 'https://issuer.example',
+    AUTH_AUDIENCE: 'somebody-else',
     OPENAI_BASE_URL: 'https://openai.example',
     OPENAI_API_KEY: newProviderKey(),
   };

@@ -1,10 +1,15 @@
 import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { type FunctionsEvent, startFunctions } from '../../dev/host/start-functions.ts';
+import { createWebServer } from '../../dev/http/create-web-server.ts';
+import { closeServer, listen } from '../../dev/http/listen.ts';
 import { temporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
+
+/** How long something that is about to happen may take on a busy machine. */
+const SOON = { timeout: 15_000 };
 
 const PACKAGE = { 'package.json': '{"type":"module"}' };
 
@@ -18,9 +23,14 @@ async function run(files: Readonly<Record<string, string>>, env: Readonly<Record
 }
 
 /** A request whose path no URL parser has touched. */
-async function raw(url: string, path: string, options: RequestOptions = {}): Promise<IncomingMessage> {
+async function raw(
+  url: string,
+  path: string,
+  options: RequestOptions = {},
+  body = '',
+): Promise<IncomingMessage> {
   const { hostname, port } = new URL(url);
-  const sent = httpRequest({ hostname, port, path, agent: false, ...options }).end();
+  const sent = httpRequest({ hostname, port, path, agent: false, ...options }).end(body);
   const [response]: IncomingMessage[] = await once(sent, 'response');
   if (!response) throw new Error('no response');
   return response;
@@ -80,7 +90,9 @@ test('the raw path arrives as it was sent: doubled slashes, encoded characters, 
 test('a target that is no path, and a malformed Host, are refused', async () => {
   const { url } = await run({ 'api/health.ts': SAY('health') });
   expect((await raw(url, 'http://elsewhere.example/api/health')).statusCode).toBe(400);
-  expect((await raw(url, '/api/health', { headers: { host: 'a@b' } })).statusCode).toBe(400);
+  for (const host of ['a@b', 'a/api/keys?', 'a#', 'a b']) {
+    expect((await raw(url, '/api/health', { headers: { host } })).statusCode).toBe(400);
+  }
 });
 
 test('HEAD and OPTIONS reach the function; a method it does not export is 405', async () => {
@@ -160,7 +172,7 @@ test('when the client leaves, request.signal aborts and the response body is can
   await response.body?.getReader().read();
   controller.abort();
   await expect
-    .poll(async () => await (await fetch(`${url}/api/seen`)).text())
+    .poll(async () => await (await fetch(`${url}/api/seen`)).text(), SOON)
     .toMatch(/aborted.*cancelled|cancelled.*aborted/);
 });
 
@@ -231,7 +243,7 @@ test('a restart refuses nothing: what was asked before is finished, what is aske
   const { hostname, port } = new URL(url);
   const inFlight = httpRequest({ hostname, port, path: '/api/slow', method: 'POST' });
   inFlight.write('begun ');
-  await expect.poll(async () => (await fetch(`${url}/api/env`)).text()).toBe('1');
+  await expect.poll(async () => (await fetch(`${url}/api/env`)).text(), SOON).toBe('1');
 
   const restarting = functions.restart({ GENERATION: '2' });
   const meanwhile = await Promise.all(
@@ -249,8 +261,8 @@ test('a restart refuses nothing: what was asked before is finished, what is aske
 test('on close, what has no answer by the deadline gets a 503, not silence', async () => {
   const { url, functions } = await run({ 'api/never.ts': 'export const GET = () => new Promise(() => {});' });
   const asking = fetch(`${url}/api/never`);
-  await expect.poll(async () => (await fetch(`${url}/api/nothing`)).status).toBe(404);
-  await functions.close();
+  await expect.poll(async () => (await fetch(`${url}/api/nothing`)).status, SOON).toBe(404);
+  await functions.close(100);
   const response = await asking;
   expect([response.status, response.headers.get('retry-after')]).toEqual([503, '1']);
   await expect(fetch(`${url}/api/never`)).rejects.toThrow();
@@ -259,20 +271,72 @@ test('on close, what has no answer by the deadline gets a 503, not silence', asy
 test('on close, work put off with waitUntil is finished first', async () => {
   const { root, url, functions } = await run({
     'api/later.ts': `import { waitUntil } from '${import.meta.resolve('@vercel/functions')}';
+      import { once } from 'node:events';
+      import { watch } from 'node:fs';
       import { writeFile } from 'node:fs/promises';
-      async function later(file: string) {
-        for (let turn = 0; turn < 200; turn += 1) await new Promise((resolve) => setImmediate(resolve));
-        await writeFile(file, 'done');
+      async function later(directory: string) {
+        await once(watch(directory), 'change');
+        await writeFile(directory + '/../written-later', 'done');
       }
       export async function POST(request: Request) {
         waitUntil(later(await request.text()));
         return new Response('answered');
       }`,
+    'gate/closed': '',
   });
-  const file = join(root, 'written-later');
-  expect(await (await fetch(`${url}/api/later`, { method: 'POST', body: file })).text()).toBe('answered');
-  await functions.close();
-  expect(await readFile(file, 'utf8')).toBe('done');
+  const gate = join(root, 'gate');
+  expect(await (await fetch(`${url}/api/later`, { method: 'POST', body: gate })).text()).toBe('answered');
+  const closing = functions.close();
+  await expect.poll(() => fetch(url).catch(() => 'refused'), SOON).toBe('refused');
+  await writeFiles(root, { 'gate/open': '' });
+  await closing;
+  expect(await readFile(join(root, 'written-later'), 'utf8')).toBe('done');
+});
+
+test('functions that crash are started again, and who calls meanwhile waits for them', async () => {
+  const { url, events } = await run({
+    'api/fine.ts': SAY('fine'),
+    'api/crash.ts': `export const GET = () => { setImmediate(() => { throw new Error('crash'); }); return new Promise(() => {}); };`,
+  });
+  await (await fetch(`${url}/api/fine`)).text();
+  await expect.poll(() => events.some(({ type }) => type === 'answered'), SOON).toBe(true);
+  await expect(fetch(`${url}/api/crash`)).rejects.toThrow();
+  await expect
+    .poll(() => events.find(({ type }) => type === 'crashed'), SOON)
+    .toEqual({ type: 'crashed', startsAgain: true });
+  expect(await (await fetch(`${url}/api/fine`)).text()).toBe('fine');
+});
+
+test('functions that crash before they have answered anything are not started over and over', async () => {
+  const { url, events } = await run({ 'api/a.ts': `setImmediate(() => { throw new Error('crash'); });` });
+  await expect
+    .poll(() => events.find(({ type }) => type === 'crashed'), SOON)
+    .toEqual({ type: 'crashed', startsAgain: false });
+  expect((await fetch(`${url}/api/a`)).status).toBe(503);
+});
+
+test('a body that was not read to its end does not hold up the next request of the connection', async () => {
+  const server = createWebServer(async (request) => {
+    const reader = request.body?.getReader();
+    await reader?.read();
+    await reader?.cancel();
+    return new Response('enough');
+  });
+  const port = await listen(server);
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(async () => {
+    agent.destroy();
+    await closeServer(server);
+  });
+  for (const _ of [1, 2]) {
+    const response = await raw(
+      `http://127.0.0.1:${port}`,
+      '/',
+      { agent, method: 'POST' },
+      'x'.repeat(3_000_000),
+    );
+    expect(await bodyOf(response)).toBe('enough');
+  }
 });
 
 test('when the functions do not start, the answer is a clear 503, and the next good start serves again', async () => {
@@ -289,7 +353,7 @@ test('events tell of each answer without its query', async () => {
   const { url, events } = await run({ 'api/health.ts': SAY('health') });
   await (await fetch(`${url}/api/health?key=hidden`)).text();
   await expect
-    .poll(() => events.find((event) => event.type === 'answered'))
+    .poll(() => events.find((event) => event.type === 'answered'), SOON)
     .toMatchObject({ method: 'GET', path: '/api/health', status: 200 });
   expect(JSON.stringify(events)).not.toContain('hidden');
 });

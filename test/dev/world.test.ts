@@ -5,6 +5,9 @@ import { events, hang, quotingTheKey, redirectTo, reset } from '../support/answe
 import { call } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
+/** How long something that is about to happen may take on a busy machine. */
+const SOON = { timeout: 15_000 };
+
 let world: World;
 beforeAll(async () => {
   world = await startWorld();
@@ -101,7 +104,7 @@ test('a test sees that the caller has left', async () => {
   world.providers.answerNextWith(hang);
   const controller = new AbortController();
   const asking = ask('/v1/x', { signal: controller.signal }).catch(() => 'left');
-  await expect.poll(() => world.calls.length).toBe(1);
+  await expect.poll(() => world.calls.length, SOON).toBe(1);
   controller.abort();
   await world.calls[0]?.left;
   expect(world.calls[0]?.hasLeft()).toBe(true);
