@@ -21,8 +21,8 @@ const KEPT_OUTPUT_CHARACTERS = 2_000;
 const LAUNCH = `umask 077; printf '%s\\n%s\\n' "$$" "$1" > "$2"; shift 2; exec redis-server "$@"`;
 /** Prints the command line of a process, or nothing: Linux first, ps elsewhere. */
 const COMMAND_LINE = `tr '\\000' ' ' < "/proc/$1/cmdline" 2>/dev/null || ps -p "$1" -o args= 2>/dev/null`;
-/** Reads until the pipe from this process breaks, then stops the server if it still is that server. */
-const WATCH = `cat > /dev/null; { ${COMMAND_LINE}; } | grep -qF -- "$2" && kill "$1"`;
+/** Reads until the pipe from this process breaks, then stops the server if it still is that server, and tidies up. */
+const WATCH = `cat > /dev/null; { ${COMMAND_LINE}; } | grep -qF -- "$2" && kill "$1"; rm -rf -- "\${2%/*}"`;
 
 export type RedisServerProcess = { socketPath: string; stop(): Promise<void> };
 
