@@ -2,7 +2,7 @@
  * The browser client of this deployment: everything a page does with its user's keys. A key goes in through
  * `save` and never comes out again, except one that is made for the browser.
  */
-import type { GenerateBody } from '../lib/providers/generate.ts';
+import type { PromptRequest } from '../lib/providers/generate-body.ts';
 import {
   decodeBrowserKey,
   decodeCatalogue,
@@ -34,9 +34,11 @@ export type ClientOptions = {
   readonly apiBase?: string;
   /** Told when a request is made for another user than the one before, with undefined for nobody. */
   readonly onUserChange?: (sub: string | undefined) => void;
+  /** Told when a request fails for want of a token that the server accepts. */
+  readonly onSignInNeeded?: () => void;
 };
 
-export type GenerateRequest = Omit<GenerateBody, 'stream' | 'provider'> & {
+export type GenerateRequest = Omit<PromptRequest, 'stream' | 'provider'> & {
   readonly provider?: ProviderName;
 };
 type CallOptions = { readonly signal?: AbortSignal };
@@ -49,9 +51,10 @@ const COPILOTKIT = 'copilotkit';
  * A client for whoever `getToken` says is signed in, asked anew for every request. Every method throws ApiError
  * and nothing else, apart from the reason of an aborted signal and what `getToken` itself throws.
  */
-export function createClient({ getToken, apiBase = '', onUserChange = () => {} }: ClientOptions) {
+export function createClient(options: ClientOptions) {
+  const { getToken, apiBase = '', onUserChange = () => {}, onSignInNeeded = () => {} } = options;
   let currentUser: { readonly sub: string | undefined } | undefined;
-  const callApi = createCallApi({ apiBase, getToken, noteUser });
+  const callApi = createCallApi({ apiBase, getToken, noteUser, onSignInNeeded });
 
   function noteUser(sub: string | undefined): void {
     forgetKeyUnlessOf(sub);

@@ -1,5 +1,6 @@
 import { pathToFileURL } from 'node:url';
 import type { WebHandler } from '../http/create-web-server.ts';
+import { issuerMetadata } from './issuer-metadata.ts';
 import { findRoute, type Route, readRoutes } from './routes.ts';
 import { readStaticFile } from './static-files.ts';
 import { readVercelConfig } from './vercel-config.ts';
@@ -34,8 +35,9 @@ export async function createHost(root: string, onLoadFailure: LoadFailure = () =
       const { pathname } = new URL(request.url);
       const route = findFunction(pathname);
       if (route) return callFunction(route, request, onLoadFailure);
-      const file = isReading(request) && (await readStaticFile(config.outputDirectory, pathname));
-      return file || welcome(pathname);
+      if (!isReading(request)) return welcome(pathname);
+      const file = await readStaticFile(config.outputDirectory, pathname);
+      return file ?? issuerMetadata(request) ?? welcome(pathname);
     },
     async load() {
       for (const { file } of routes) await loadFunction(file).catch((error) => onLoadFailure(file, error));

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { WebHandler } from '../http/create-web-server.ts';
+import { isLoopback } from '../http/is-loopback.ts';
 
 type Parts = {
   readonly users: readonly string[];
@@ -9,7 +10,6 @@ type Parts = {
 };
 
 const TokenRequest = z.object({ user: z.string() });
-const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
 
 /**
  * What the development issuer answers:
@@ -22,7 +22,7 @@ const LOOPBACK_NAMES = new Set(['127.0.0.1', 'localhost', '[::1]']);
 export function issuerRoutes(parts: Parts): WebHandler {
   return async (request) => {
     const url = new URL(request.url);
-    if (!LOOPBACK_NAMES.has(url.hostname)) return text(421, 'This issuer answers on loopback only.');
+    if (!isLoopback(request.url)) return text(421, 'This issuer answers on loopback only.');
     const response = request.method === 'OPTIONS' ? preflight() : await route(parts, request, url);
     return readableBy(request.headers.get('origin'), response);
   };
@@ -63,10 +63,6 @@ function readableBy(origin: string | null, response: Response): Response {
   response.headers.set('vary', 'Origin');
   if (origin !== null && isLoopback(origin)) response.headers.set('access-control-allow-origin', origin);
   return response;
-}
-
-function isLoopback(origin: string): boolean {
-  return LOOPBACK_NAMES.has(URL.parse(origin)?.hostname ?? '');
 }
 
 const noStore = { 'cache-control': 'no-store' };

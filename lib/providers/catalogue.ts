@@ -67,7 +67,7 @@ const entries = [
   {
     id: 'gemini',
     name: 'Google Gemini',
-    purpose: 'Gemini language models',
+    purpose: 'Gemini models',
     variables: ['GEMINI_API_KEY', 'GOOGLE_API_KEY', 'GOOGLE_GENERATIVE_AI_API_KEY'],
     origin: 'https://generativelanguage.googleapis.com',
     credential: { header: 'x-goog-api-key' },
@@ -108,7 +108,7 @@ const entries = [
   {
     id: 'openai',
     name: 'OpenAI',
-    purpose: 'GPT language models',
+    purpose: 'GPT models',
     variables: ['OPENAI_API_KEY'],
     origin: 'https://api.openai.com',
     credential: bearer,
@@ -122,7 +122,7 @@ const entries = [
   {
     id: 'anthropic',
     name: 'Anthropic',
-    purpose: 'Claude language models',
+    purpose: 'Claude models',
     variables: ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN'],
     origin: 'https://api.anthropic.com',
     credential: { header: 'x-api-key' },
@@ -134,7 +134,7 @@ const entries = [
   {
     id: 'mistral',
     name: 'Mistral',
-    purpose: 'Mistral language models',
+    purpose: 'Mistral models',
     variables: ['MISTRAL_API_KEY'],
     origin: 'https://api.mistral.ai',
     credential: bearer,
@@ -196,7 +196,7 @@ const entries = [
   {
     id: 'cohere',
     name: 'Cohere',
-    purpose: 'Language models and embeddings',
+    purpose: 'Models and embeddings',
     variables: ['CO_API_KEY', 'COHERE_API_KEY'],
     origin: 'https://api.cohere.com',
     credential: bearer,
@@ -210,7 +210,7 @@ const entries = [
   {
     id: 'deepseek',
     name: 'DeepSeek',
-    purpose: 'DeepSeek language models',
+    purpose: 'DeepSeek models',
     variables: ['DEEPSEEK_API_KEY'],
     origin: 'https://api.deepseek.com',
     credential: bearer,
@@ -220,7 +220,7 @@ const entries = [
   {
     id: 'xai',
     name: 'xAI',
-    purpose: 'Grok language models',
+    purpose: 'Grok models',
     variables: ['XAI_API_KEY'],
     origin: 'https://api.x.ai',
     credential: bearer,

@@ -24,6 +24,8 @@ type Connection = {
   readonly getToken: GetToken;
   /** Told before each request whose it is; undefined: nobody is signed in. */
   readonly noteUser: (sub: string | undefined) => void;
+  /** There is no token, or the server refuses also a fresh one. */
+  readonly onSignInNeeded: () => void;
 };
 
 /**
@@ -31,7 +33,7 @@ type Connection = {
  *
  * @throws ApiError. An aborted call rejects with the signal's reason instead.
  */
-export function createCallApi({ apiBase, getToken, noteUser }: Connection): CallApi {
+export function createCallApi({ apiBase, getToken, noteUser, onSignInNeeded }: Connection): CallApi {
   const base = checkedBase(apiBase);
 
   async function send(path: string, init: CallInit, fresh: boolean): Promise<Response> {
@@ -39,13 +41,17 @@ export function createCallApi({ apiBase, getToken, noteUser }: Connection): Call
     const sub = token ? tokenSubject(token) : undefined;
     noteUser(sub);
     init.onUser?.(sub);
-    if (!token) throw new ApiError('signed_out', 'You are not signed in.');
+    if (!token) {
+      onSignInNeeded();
+      throw new ApiError('signed_out', 'You are not signed in.');
+    }
     return ask(base + path, init, { authorization: `Bearer ${token}` });
   }
 
   return async (path, init = {}) => {
     let response = await send(path, init, false);
     if (response.status === 401) response = await send(path, init, true);
+    if (response.status === 401) onSignInNeeded();
     if (!response.ok) throw await readProblem(response);
     return response;
   };

@@ -1,0 +1,62 @@
+import { css } from 'lit';
+
+export const keyListStyles = css`
+  :host {
+    display: grid;
+    gap: 2rem;
+  }
+  section {
+    display: grid;
+    gap: 0.75rem;
+    min-width: 0;
+  }
+  .bar {
+    display: flex;
+    flex-wrap: wrap;
+    gap: 0.625rem 1rem;
+    align-items: center;
+    justify-content: space-between;
+  }
+  .search {
+    position: relative;
+    flex: 0 1 17rem;
+  }
+  .search svg {
+    position: absolute;
+    top: 50%;
+    left: 0.7rem;
+    translate: 0 -50%;
+    color: var(--uk-muted);
+    pointer-events: none;
+  }
+  .search input {
+    padding-inline-start: 2.1rem;
+    border-color: var(--uk-line);
+    appearance: none;
+  }
+  .cards {
+    border: 1px solid var(--uk-line);
+    border-radius: var(--uk-radius);
+    background: var(--uk-surface);
+    box-shadow: var(--uk-shadow);
+  }
+  .cards > li + li {
+    border-top: 1px solid var(--uk-line);
+  }
+  .more {
+    justify-self: center;
+  }
+  .empty {
+    padding: 2rem 1rem;
+    border: 1px dashed var(--uk-line);
+    border-radius: var(--uk-radius);
+    color: var(--uk-muted);
+    font-size: var(--uk-size-small);
+    text-align: center;
+  }
+  @container (max-width: 30rem) {
+    .search {
+      flex: 1 1 100%;
+    }
+  }
+`;

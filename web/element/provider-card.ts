@@ -1,0 +1,191 @@
+import { html, LitElement, nothing, type TemplateResult } from 'lit';
+import type { Provider, StoredKey } from '../client/answers.ts';
+import type { Client } from '../client.ts';
+import { cardStyles } from './card-styles.ts';
+import { controls } from './controls.ts';
+import { DeleteDialog } from './delete-dialog.ts';
+import { describeError, type ErrorText } from './describe-error.ts';
+import { emit } from './events.ts';
+import './key-form.ts';
+import { STATUS_TEXTS, type Tone } from './key-status.ts';
+import { exactTime, relativeTime } from './relative-time.ts';
+import { badgeStyles, statusBadge, TONE_ICONS } from './status-badge.ts';
+
+/** One provider: without a key an invitation to add one, with a key what is known of it and what can be done. */
+export class ProviderCard extends LitElement {
+  static override properties = {
+    client: { attribute: false },
+    provider: { attribute: false },
+    stored: { attribute: false },
+    isRequired: { type: Boolean, attribute: 'required' },
+    isOpen: { type: Boolean, attribute: 'open' },
+    isChecking: { state: true },
+    outcome: { state: true },
+  };
+  static override styles = [controls, badgeStyles, cardStyles];
+
+  declare client: Client;
+  declare provider: Provider;
+  declare stored: StoredKey | undefined;
+  declare isRequired: boolean;
+  /** The form is shown. The list decides, so that only one is. */
+  declare isOpen: boolean;
+  declare isChecking: boolean;
+  /** What came of the last check. */
+  declare outcome: (ErrorText & { readonly tone: Tone }) | undefined;
+
+  constructor() {
+    super();
+    this.isRequired = false;
+    this.isOpen = false;
+    this.isChecking = false;
+  }
+
+  protected override willUpdate(): void {
+    // Not as a style attribute, which a host's content security policy may forbid.
+    this.style.setProperty('--hue', String(hueOf(this.provider.name)));
+  }
+
+  /** Puts the focus on the provider's name. */
+  override focus(): void {
+    this.renderRoot.querySelector('h4')?.focus();
+  }
+
+  /** Puts the focus on the button that opens the form. */
+  focusOpener(): void {
+    this.renderRoot.querySelector<HTMLElement>('.opener')?.focus();
+  }
+
+  protected override render(): TemplateResult {
+    const { name, purpose } = this.provider;
+    return html`
+      <article aria-labelledby="name">
+        <div class="head">
+          <span class="tile" aria-hidden="true">${name.slice(0, 1)}</span>
+          <div class="who">
+            <div class="name">
+              <h4 id="name" tabindex="-1">${name}</h4>
+              ${this.stored ? statusBadge(this.stored.status) : this.isRequired ? html`<span class="badge">Required</span>` : nothing}
+            </div>
+            ${this.stored ? facts(this.stored) : html`<p class="facts">${purpose}</p>`}
+          </div>
+          <div class="actions">${this.stored ? this.#storedActions(this.stored) : this.#opener('Add key', true)}</div>
+        </div>
+        ${this.#message()}
+        ${
+          this.isOpen
+            ? html`<user-keys-form
+              .client=${this.client}
+              .provider=${this.provider}
+              ?replaces=${this.stored !== undefined}
+              @user-keys-saved=${this.#forgetOutcome}
+            ></user-keys-form>`
+            : nothing
+        }
+        ${
+          this.stored
+            ? html`<user-keys-delete .client=${this.client} .provider=${this.provider}></user-keys-delete>`
+            : nothing
+        }
+      </article>
+    `;
+  }
+
+  #opener(label: string, isProminent: boolean): TemplateResult {
+    return html`<button
+      class="opener ${this.isOpen || !isProminent ? 'quiet' : ''}"
+      aria-expanded=${this.isOpen ? 'true' : 'false'}
+      aria-label="${this.isOpen ? 'Cancel' : label}: ${this.provider.name}"
+      @click=${this.#toggle}
+    >
+      ${this.isOpen ? 'Cancel' : label}
+    </button>`;
+  }
+
+  /** What the status calls for stands out. */
+  #storedActions({ status }: StoredKey): TemplateResult {
+    const { name } = this.provider;
+    return html`
+      <button
+        class="${status === 'unverified' ? '' : 'quiet'} ${this.isChecking ? 'busy' : ''}"
+        aria-label="Check again: ${name}"
+        aria-disabled=${this.isChecking ? 'true' : 'false'}
+        @click=${this.#check}
+      >
+        <span>Check again</span>${this.isChecking ? html`<span class="spinner"></span>` : nothing}
+      </button>
+      ${this.#opener('Replace', status === 'invalid' || status === 'unreadable')}
+      <button class="quiet" aria-label="Delete: ${name}" @click=${this.#askToDelete}>Delete</button>
+    `;
+  }
+
+  #message(): TemplateResult | typeof nothing {
+    if (this.outcome) return panel(this.outcome.tone, this.outcome.what, this.outcome.next);
+    const status = this.stored && STATUS_TEXTS[this.stored.status];
+    const explained = status?.explain?.(this.provider.name);
+    return status && explained ? panel(status.tone, explained.what, explained.next) : nothing;
+  }
+
+  #toggle = (): void => {
+    this.dispatchEvent(new CustomEvent('toggle-form', { detail: !this.isOpen }));
+  };
+
+  #check = async (): Promise<void> => {
+    if (this.isChecking) return;
+    this.isChecking = true;
+    this.outcome = undefined;
+    try {
+      const stored = await this.client.check(this.provider.id);
+      if (stored.status === 'valid') {
+        this.outcome = {
+          tone: 'good',
+          what: `${this.provider.name} accepts this key.`,
+          next: '',
+          canRetry: false,
+        };
+      }
+      emit(this, 'user-keys-checked', stored);
+    } catch (error) {
+      this.outcome = { tone: 'bad', ...describeError(error, this.provider.name) };
+    } finally {
+      this.isChecking = false;
+    }
+  };
+
+  #askToDelete = (): void => {
+    const dialog = this.renderRoot.querySelector('user-keys-delete');
+    if (dialog instanceof DeleteDialog) dialog.show();
+  };
+
+  #forgetOutcome = (): void => {
+    this.outcome = undefined;
+  };
+}
+
+customElements.define('user-keys-card', ProviderCard);
+
+function facts({ hint, createdAt, updatedAt, version, lastUsedAt }: StoredKey): TemplateResult {
+  const changedAt = updatedAt ?? createdAt;
+  return html`<ul class="facts">
+    <li class="key">
+      <span class="hint"
+        ><span aria-hidden="true">•••• </span><span class="visually-hidden">Key ending in </span>${hint}</span
+      >
+    </li>
+    ${changedAt ? html`<li>${version > 1 ? 'Replaced' : 'Added'} ${time(changedAt)}</li>` : nothing}
+    <li>${lastUsedAt ? html`Used ${time(lastUsedAt)}` : 'Not used yet'}</li>
+  </ul>`;
+}
+
+function time(isoTime: string): TemplateResult {
+  return html`<time datetime=${isoTime} title=${exactTime(isoTime)}>${relativeTime(isoTime)}</time>`;
+}
+
+function panel(tone: Tone, what: string, next: string): TemplateResult {
+  return html`<p class="message panel ${tone}">${TONE_ICONS[tone]}<span><strong>${what}</strong> ${next}</span></p>`;
+}
+
+/** A colour of its own for each name, the same every time. */
+function hueOf(name: string): number {
+  return [...name].reduce((sum, character) => (sum * 31 + character.charCodeAt(0)) % 360, 7);
+}
