@@ -2,15 +2,12 @@
 // where there is one.
 
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createClient } from '@vercel/kv';
 import { describe, onTestFinished } from 'vitest';
 import { redisServerInstalled } from '../../../dev/kv/choose-engine.ts';
 import { type RunningKv, startKv } from '../../../dev/kv/start-kv.ts';
-
-// Not imported: vitest looks into a module's default export, and this one's throws without KV_REST_API_URL.
-const { createClient }: typeof import('@vercel/kv') = createRequire(import.meta.url)('@vercel/kv');
 
 export type EngineName = 'embedded' | 'redis-server';
 
