@@ -4,12 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { type RunningKv, startKv } from '../../dev/kv/start-kv.ts';
-import { moveKeys } from '../../dev/migrate/move-keys.ts';
-import type { Plan } from '../../dev/migrate/plan-user.ts';
-import { loadConfig } from '../../lib/config.ts';
-import { isUserId } from '../../lib/identity/user-id.ts';
-import { Secret } from '../../lib/secret.ts';
-import { createKeyRing } from '../../lib/vault/key-ring.ts';
 import { newMasterKey, newProviderKey } from '../support/start-world.ts';
 import { runMigrate } from './run-migrate.ts';
 import { openStored, type Stored } from './stored-users.ts';
@@ -104,31 +98,4 @@ it('fails with a sentence when there is no file, or a setting is missing', async
     code: 1,
     output: expect.stringContaining('VAULT_KEYS'),
   });
-});
-
-it('a key that its owner saves while it is being moved stays', async () => {
-  const [old, own] = [newProviderKey(), newProviderKey()];
-  const ring = await createKeyRing(loadConfig(env).vaultKeys);
-  const user = 'anna';
-  if (!isUserId(user)) throw new Error('unreachable');
-  const long = new Date('2025-01-01');
-  const plan: Plan = {
-    user,
-    keys: [{ provider: 'openai', key: new Secret(old), createdAt: long, updatedAt: long }],
-    session: undefined,
-  };
-  let asked = 0;
-  const interrupted: Stored['kv'] = {
-    async ask(question) {
-      const answer = await stored.kv.ask(question);
-      asked += 1;
-      if (asked === 1) await stored.save('anna', 'openai', own, new Date());
-      return answer;
-    },
-  };
-  const outcomes = await moveKeys({ kv: interrupted, ring }, [plan], true);
-  expect(outcomes).toEqual([
-    { what: 'key', user, result: 'skipped', reason: 'the user has stored a newer key' },
-  ]);
-  expect(await stored.keysOf('anna')).toEqual({ openai: own });
 });

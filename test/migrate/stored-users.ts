@@ -54,7 +54,7 @@ export async function openStored(env: Readonly<Record<string, string>>) {
   };
 }
 
-function userId(name: string): UserId {
+export function userId(name: string): UserId {
   if (!isUserId(name)) throw new Error('not a user id');
   return name;
 }
