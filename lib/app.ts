@@ -12,6 +12,7 @@ import { log } from './log.ts';
 import { createUndiciSend } from './outgoing/undici-send.ts';
 import { providerIds } from './providers/catalogue.ts';
 import type { UserKeys } from './user-keys.ts';
+import { unwrapWithKms } from './vault/kms.ts';
 
 /** A burst of calls waits for a KV connection instead of opening one each: KV answers in a millisecond or two. */
 const KV_CONNECTIONS = 64;
@@ -20,6 +21,7 @@ const RUNTIME: Runtime = {
   send: createUndiciSend(),
   sendToKv: createUndiciSend({ connections: KV_CONNECTIONS }),
   after: waitUntil,
+  unwrapKeys: unwrapWithKms,
 };
 
 let composed: Promise<App> | undefined;

@@ -11,15 +11,17 @@ import { createHoldKeys } from './keys/hold-keys.ts';
 import { createKeys, type Keys } from './keys/keys.ts';
 import { createNoteVerdict } from './keys/note-verdict.ts';
 import { createKv, type Kv } from './kv/kv.ts';
-import { createAdmit } from './limits/admit.ts';
+import { type Admit, createAdmit } from './limits/admit.ts';
 import type { LocalKeys } from './local/local-keys.ts';
 import { createOnboarding, type Onboarding } from './onboarding/onboarding.ts';
+import { openKeyRing } from './open-key-ring.ts';
 import type { Send } from './outgoing/send.ts';
 import type { ProviderId } from './providers/catalogue.ts';
 import type { Via } from './providers/forward.ts';
 import { openUserKeys, type UserKeys } from './user-keys.ts';
 import { noteUse, readBundle } from './vault/bundle.ts';
-import { createKeyRing } from './vault/key-ring.ts';
+import type { KeyRing } from './vault/key-ring.ts';
+import type { UnwrapKeys } from './vault/wrapped-keys.ts';
 
 export type Runtime = {
   readonly send: Send;
@@ -30,11 +32,16 @@ export type Runtime = {
   readonly clock?: () => Date;
   /** The keys in `.env`, in local mode alone. */
   readonly localKeys?: LocalKeys | undefined;
+  /** Opens the keys of `VAULT_KEYS_KMS`, where this runtime can. */
+  readonly unwrapKeys?: UnwrapKeys;
 };
 
 export type App = Gate & {
   readonly config: Config;
   readonly kv: Kv;
+  readonly ring: KeyRing;
+  readonly admit: Admit;
+  readonly clock: () => Date;
   readonly keys: Keys;
   readonly onboarding: Onboarding;
   readonly via: Via;
@@ -53,11 +60,12 @@ export type App = Gate & {
 const USE_NOTE_INTERVAL_MS = 60_000;
 
 /**
- * @throws ConfigError when `AUTH_PUBLIC_KEY` cannot be read as a key.
+ * @throws ConfigError when `AUTH_PUBLIC_KEY` cannot be read as a key, or a master key cannot be opened. Problem
+ *   `vault_unavailable` when what opens the master keys does not answer.
  */
 export async function composeApp(
   config: Config,
-  { send, sendToKv = send, after, clock = () => new Date(), localKeys }: Runtime,
+  { send, sendToKv = send, after, clock = () => new Date(), localKeys, unwrapKeys }: Runtime,
 ): Promise<App> {
   const { auth } = config;
   const findKey = auth.publicKey
@@ -66,7 +74,7 @@ export async function composeApp(
       })
     : createIssuerKeys(auth.jwksUrl, send, () => clock().getTime());
   const verifyToken = createTokenVerifier(auth, findKey);
-  const ring = await createKeyRing(config.vaultKeys);
+  const ring = await openKeyRing(config, unwrapKeys);
   const kv = createKv(config.kv, sendToKv);
   const admit = createAdmit(kv, config.rateLimitPerMinute, clock);
   const holdKeys = createHoldKeys(ring, localKeys);
@@ -75,6 +83,9 @@ export async function composeApp(
   return {
     config,
     kv,
+    ring,
+    admit,
+    clock,
     via,
     keys: createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }),
     onboarding: createOnboarding({ ...config.onboarding, kv, admit, holdKeys, clock }),

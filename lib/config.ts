@@ -6,14 +6,14 @@ import { z } from 'zod';
 import { onboardingSteps, type StepDefinition } from './onboarding/onboarding-steps.ts';
 import { type ProviderId, providerIds } from './providers/catalogue.ts';
 import { Secret } from './secret.ts';
-import { parseMasterKeys } from './vault/master-keys.ts';
+import { readVaultSettings, type VaultSettings } from './vault/vault-settings.ts';
 
 export type Mode = 'local' | 'production';
 
 /** The variables as the platform hands them over. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-export type Config = {
+export type Config = VaultSettings & {
   readonly mode: Mode;
   readonly kv: { readonly url: string; readonly token: Secret };
   readonly auth: {
@@ -26,8 +26,6 @@ export type Config = {
     /** Accepted `azp` values; empty: any. */
     readonly authorizedParties: readonly string[];
   };
-  /** The text of `VAULT_KEYS`, known to be well-formed. */
-  readonly vaultKeys: Secret;
   readonly allowedOrigins: readonly string[];
   readonly rateLimitPerMinute: number;
   /** How long a provider may take to begin its answer. */
@@ -106,13 +104,8 @@ const publicKey = z
   .refine(looksLikePublicKey, 'must be a public key: PEM (BEGIN PUBLIC KEY) or a JWK of kty RSA, EC or OKP')
   .optional();
 
-const vaultKeys = nonEmpty.superRefine((text, context) => {
-  try {
-    parseMasterKeys(text);
-  } catch (error) {
-    context.addIssue({ code: 'custom', message: error instanceof Error ? error.message : 'is malformed' });
-  }
-});
+/** `readVaultSettings` does, because these depend on each other. */
+const readClosely = z.string().optional();
 
 const variables = z.object({
   KV_REST_API_URL: secureUrl,
@@ -122,7 +115,10 @@ const variables = z.object({
   AUTH_PUBLIC_KEY: publicKey,
   AUTH_AUDIENCE: list,
   AUTH_AUTHORIZED_PARTIES: list,
-  VAULT_KEYS: vaultKeys,
+  VAULT_KEYS: readClosely,
+  VAULT_KEYS_KMS: readClosely,
+  VAULT_KMS_KEY: readClosely,
+  AWS_ROLE_ARN: readClosely,
   ALLOWED_ORIGINS: origins,
   RATE_LIMIT_PER_MINUTE: wholeNumber(120, 1, 1_000_000),
   PROVIDER_TIMEOUT_SECONDS: wholeNumber(120, 1, 800),
@@ -153,11 +149,10 @@ export function loadConfig(env: Environment = process.env): Config {
     const value = set[baseUrlVariable(provider)];
     return value === undefined ? [] : [{ provider, value: value.replace(/\/+$/, '') }];
   });
+  const vault = readVaultSettings(set);
   const complaints = [
-    ...(parsed.success ? [] : parsed.error.issues).map((issue) => ({
-      variable: String(issue.path[0]),
-      complaint: issue.message,
-    })),
+    ...describeIssues(parsed),
+    ...vault.complaints,
     ...overrides
       .filter(({ value }) => !secureUrl.safeParse(value).success)
       .map(({ provider }) => ({ variable: baseUrlVariable(provider), complaint: 'must be an https URL' })),
@@ -178,7 +173,7 @@ export function loadConfig(env: Environment = process.env): Config {
       audience: values.AUTH_AUDIENCE,
       authorizedParties: values.AUTH_AUTHORIZED_PARTIES,
     }),
-    vaultKeys: new Secret(values.VAULT_KEYS),
+    ...vault.settings,
     allowedOrigins: values.ALLOWED_ORIGINS,
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
     providerTimeoutMs: values.PROVIDER_TIMEOUT_SECONDS * 1000,
@@ -200,4 +195,28 @@ function looksLikePublicKey(text: string): boolean {
   } catch {
     return false;
   }
+}
+
+/** What the operator's commands need of it: the store and the master keys. */
+export function loadVaultConfig(env: Environment): Pick<Config, 'kv' | keyof VaultSettings> {
+  const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
+  const parsed = variables.pick({ KV_REST_API_URL: true, KV_REST_API_TOKEN: true }).safeParse(set);
+  const { settings, complaints } = readVaultSettings(set);
+  const all = [...describeIssues(parsed), ...complaints];
+  if (!parsed.success || all.length > 0) throw new ConfigError(all);
+  return Object.freeze({ kv: readKv(parsed.data), ...settings });
+}
+
+function describeIssues(parsed: z.ZodSafeParseResult<unknown>) {
+  return (parsed.success ? [] : parsed.error.issues).map((issue) => ({
+    variable: String(issue.path[0]),
+    complaint: issue.message,
+  }));
+}
+
+function readKv(values: { readonly KV_REST_API_URL: string; readonly KV_REST_API_TOKEN: string }) {
+  return Object.freeze({
+    url: values.KV_REST_API_URL.replace(/\/+$/, ''),
+    token: new Secret(values.KV_REST_API_TOKEN),
+  });
 }

@@ -7,6 +7,9 @@ export const KV_TIMEOUT_MS = 1_500;
 /** Largest KV answer: every record of one user is under 200 KB. */
 export const KV_MAX_ANSWER_BYTES = 4 * 1024 * 1024;
 
+/** One try of opening a master key with a KMS, at a cold start. */
+export const KMS_TIMEOUT_MS = 3_000;
+
 /** Fetching the issuer's public keys, and the most they may weigh. */
 export const JWKS_TIMEOUT_MS = 3_000;
 export const JWKS_MAX_BYTES = 256 * 1024;

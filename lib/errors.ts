@@ -71,11 +71,7 @@ const PROBLEMS = {
     'The provider answered with a redirect. It was not followed: it would have carried the key to another address.',
   ],
   provider_unreachable: [502, 'Provider unreachable', 'The provider could not be reached.'],
-  store_unavailable: [
-    503,
-    'Key store unavailable',
-    'The key store does not answer. Try again shortly.',
-  ],
+  store_unavailable: [503, 'Key store unavailable', 'The key store does not answer. Try again shortly.'],
   deployment_outdated: [
     503,
     'Deployment outdated',

@@ -3,7 +3,7 @@
 import type { UserId } from '../identity/user-id.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 import type { Secret } from '../secret.ts';
-import { parseMasterKeys } from './master-keys.ts';
+import { type MasterKey, parseMasterKeys } from './master-keys.ts';
 
 /** What a record is bound to. Both come from the verified request, never from the record. */
 export type Binding = { readonly user: UserId; readonly provider: ProviderId };
@@ -22,9 +22,22 @@ export type KeyRing = {
 const DOMAIN = 'userkeys/record/1';
 const NO_SALT = new Uint8Array();
 
-/** Imports the master keys of a well-formed `VAULT_KEYS` once. */
-export async function createKeyRing(vaultKeys: Secret): Promise<KeyRing> {
-  const masterKeys = parseMasterKeys(vaultKeys.reveal());
+/**
+ * Imports the master keys once: those a KMS has `unwrapped`, then those of a well-formed `VAULT_KEYS`, which is
+ * empty when there are only the former. The first of all seals.
+ *
+ * @throws Error with a fixed text.
+ */
+export async function createKeyRing(
+  vaultKeys: Secret,
+  unwrapped: readonly MasterKey[] = [],
+): Promise<KeyRing> {
+  const plain = vaultKeys.reveal() === '' && unwrapped.length > 0 ? [] : parseMasterKeys(vaultKeys.reveal());
+  const masterKeys = [...unwrapped, ...plain];
+  const [first] = masterKeys;
+  if (first === undefined) throw new Error('is empty');
+  if (new Set(masterKeys.map(({ kid }) => kid)).size < masterKeys.length)
+    throw new Error('names the same kid twice');
   const imported = await Promise.all(
     masterKeys.map(
       async ({ kid, bytes }) =>
@@ -36,7 +49,7 @@ export async function createKeyRing(vaultKeys: Secret): Promise<KeyRing> {
   );
   const ring: ReadonlyMap<string, CryptoKey> = new Map(imported);
   return {
-    currentKid: masterKeys[0].kid,
+    currentKid: first.kid,
     kids: new Set(ring.keys()),
     async deriveKey(kid, binding) {
       const masterKey = ring.get(kid);

@@ -3,7 +3,8 @@ import { base64url } from 'jose';
 
 export type MasterKey = { readonly kid: string; readonly bytes: Uint8Array };
 
-const KID = /^[A-Za-z0-9._-]{1,64}$/;
+/** What a master key may be called. */
+export const KID = /^[A-Za-z0-9._-]{1,64}$/;
 const BASE64URL_32_BYTES = /^[A-Za-z0-9_-]{43}$/;
 
 /**
@@ -28,8 +29,12 @@ function parseEntry(entry: string, position: number): MasterKey {
       `entry ${position} must be kid:base64url(32 bytes); make one with: echo "k1:$(openssl rand 32 | basenc --base64url | tr -d '=\\n')"`,
     );
   }
-  const bytes = base64url.decode(encoded);
-  if (bytes.length !== 32) throw new Error(`entry ${position} must hold exactly 32 bytes`);
-  if (bytes.every((byte) => byte === 0)) throw new Error(`entry ${position} is all zero`);
-  return { kid, bytes };
+  return checkMasterKey({ kid, bytes: base64url.decode(encoded) }, position);
+}
+
+/** @throws Error with a fixed text when the key is not 32 bytes or all zero. */
+export function checkMasterKey(key: MasterKey, position: number): MasterKey {
+  if (key.bytes.length !== 32) throw new Error(`entry ${position} must hold exactly 32 bytes`);
+  if (key.bytes.every((byte) => byte === 0)) throw new Error(`entry ${position} is all zero`);
+  return key;
 }

@@ -1,0 +1,36 @@
+import type { ProviderId } from '../providers/catalogue.ts';
+import { openKey, sealKey } from '../vault/envelope.ts';
+import type { KeyRecord } from '../vault/key-record.ts';
+import type { KeyRing } from '../vault/key-ring.ts';
+import type { FoundRecord } from './stored-records.ts';
+
+/**
+ * What is to be done with a record.
+ * - `current`: sealed under the ring's current master key; not opened.
+ * - `old`: opens with another key of the ring; `resealed` is the same record under the current one.
+ * - `keyGone`: names a key that is not on the ring.
+ * - `unknownProvider`: sealed for a provider that this catalogue does not have, perhaps a newer deployment's.
+ * - `unreadable`: damaged, or does not open with the key it names.
+ */
+export type Verdict =
+  | { readonly is: 'current' | 'keyGone' | 'unknownProvider'; readonly kid: string }
+  | {
+      readonly is: 'old';
+      readonly kid: string;
+      readonly provider: ProviderId;
+      readonly resealed: KeyRecord;
+    }
+  | { readonly is: 'unreadable' };
+
+/** Seals anew in memory; nothing is written. Everything but the envelope stays: the user changed nothing. */
+export async function judgeRecord(ring: KeyRing, found: FoundRecord): Promise<Verdict> {
+  const { user, provider, record, kid } = found;
+  if (record === undefined || kid === undefined) return { is: 'unreadable' };
+  if (kid === ring.currentKid) return { is: 'current', kid };
+  if (!ring.kids.has(kid)) return { is: 'keyGone', kid };
+  if (provider === undefined) return { is: 'unknownProvider', kid };
+  const binding = { user, provider };
+  const key = await openKey(ring, binding, record.jwe).catch(() => undefined);
+  if (key === undefined) return { is: 'unreadable' };
+  return { is: 'old', kid, provider, resealed: { ...record, jwe: await sealKey(ring, binding, key) } };
+}

@@ -1,0 +1,82 @@
+/**
+ * Master keys that AWS KMS keeps wrapped, opened once per cold start. The client is loaded only then: who has not
+ * configured it pays nothing for it.
+ */
+import type { KMSClientConfig } from '@aws-sdk/client-kms';
+import { z } from 'zod';
+import { KMS_TIMEOUT_MS } from '../deadlines.ts';
+import { Problem } from '../errors.ts';
+import { log } from '../log.ts';
+import { checkMasterKey } from './master-keys.ts';
+import { type UnwrapKeys, type WrappedKeys, WrappedKeysError } from './wrapped-keys.ts';
+
+const ATTEMPTS = 3;
+
+/**
+ * Part of what KMS authenticates (its encryption context): a ciphertext made for another purpose or another `kid`
+ * does not open.
+ */
+const contextOf = (kid: string) => ({ application: 'userkeys', kid });
+
+/** The variables of the AWS SDK, such as `AWS_ENDPOINT_URL_KMS`, are read by the SDK itself. */
+export const unwrapWithKms: UnwrapKeys = async (wrapped) => {
+  const { DecryptCommand, KMSClient } = await import('@aws-sdk/client-kms');
+  const client = new KMSClient({
+    region: wrapped.region,
+    maxAttempts: ATTEMPTS,
+    requestHandler: { connectionTimeout: KMS_TIMEOUT_MS, requestTimeout: KMS_TIMEOUT_MS },
+    ...(await credentialsOf(wrapped)),
+  });
+  const open = async ({ kid, ciphertext }: WrappedKeys['entries'][number], position: number) => {
+    const command = new DecryptCommand({
+      CiphertextBlob: ciphertext,
+      KeyId: wrapped.kmsKey,
+      EncryptionContext: contextOf(kid),
+    });
+    const { Plaintext } = await client.send(command).catch((error: unknown) => {
+      throw translate(error, position);
+    });
+    try {
+      return checkMasterKey({ kid, bytes: Plaintext ?? new Uint8Array() }, position);
+    } catch (error) {
+      throw new WrappedKeysError(error instanceof Error ? error.message : '');
+    }
+  };
+  try {
+    return await Promise.all(wrapped.entries.map((entry, index) => open(entry, index + 1)));
+  } finally {
+    client.destroy();
+  }
+};
+
+/** With a role, the deployment's own identity token stands for it, and no AWS secret is stored anywhere. */
+async function credentialsOf({
+  roleArn,
+  region,
+}: WrappedKeys): Promise<Pick<KMSClientConfig, 'credentials'>> {
+  if (roleArn === undefined) return {};
+  const { awsCredentialsProvider } = await import('@vercel/functions/oidc');
+  return { credentials: awsCredentialsProvider({ roleArn, clientConfig: { region } }) };
+}
+
+const named = z.object({ name: z.string().regex(/^[A-Za-z.]{1,80}$/) });
+
+/** What makes no sense to try again: the settings or the rights are wrong. */
+const REFUSALS: ReadonlyMap<string, string> = new Map([
+  ['InvalidCiphertextException', 'was not wrapped by this KMS key for this kid'],
+  ['IncorrectKeyException', 'was wrapped by another KMS key'],
+  ['AccessDeniedException', 'may not be opened with the credentials of this deployment'],
+  ['NotFoundException', 'names a KMS key that does not exist'],
+  ['DisabledException', 'was wrapped by a KMS key that is disabled'],
+  ['KMSInvalidStateException', 'was wrapped by a KMS key that cannot be used in its state'],
+  ['UnrecognizedClientException', 'cannot be opened: AWS does not know the credentials'],
+  ['CredentialsProviderError', 'cannot be opened: there are no AWS credentials'],
+]);
+
+function translate(error: unknown, position: number): Error {
+  const { name } = named.safeParse(error).data ?? { name: 'unknown' };
+  const refusal = REFUSALS.get(name);
+  if (refusal !== undefined) return new WrappedKeysError(`entry ${position} ${refusal}`);
+  log({ level: 'error', event: 'kms_failed', reason: name });
+  return new Problem('vault_unavailable', { headers: { 'retry-after': '2' } });
+}

@@ -1,0 +1,176 @@
+import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { type RunningKv, startKv } from '../../dev/kv/start-kv.ts';
+import type { Kv } from '../../lib/kv/kv.ts';
+import { countRecords } from '../../lib/rotation/count-records.ts';
+import { type Rotation, rotationStep, type StepLimits } from '../../lib/rotation/rotation-step.ts';
+import { readBundle, replaceRecord } from '../../lib/vault/bundle.ts';
+import { openKey } from '../../lib/vault/envelope.ts';
+import type { KeyRing } from '../../lib/vault/key-ring.ts';
+import { newMasterKey, newProviderKey } from '../support/start-world.ts';
+import { connect, fillStore, ringOf, sealedRecord, userId } from './fill-store.ts';
+
+const PROVIDERS = ['openai', 'exa'] as const;
+const ALL: StepLimits = { maxMs: 60_000, maxUsers: 1_000_000 };
+const ONE_PAGE: StepLimits = { maxMs: 60_000, maxUsers: 1 };
+
+let store: RunningKv;
+let kv: Kv;
+const requests: (readonly (readonly string[])[])[] = [];
+const [oldKey, newKey] = [newMasterKey('old'), newMasterKey('new')];
+
+beforeEach(async () => {
+  await store?.close();
+  requests.length = 0;
+  store = await startKv({ onRequest: (commands) => requests.push(commands) });
+  kv = connect(store);
+});
+afterAll(() => store.close());
+
+const users = (count: number) => Array.from({ length: count }, (_, index) => `user ${index}:*`);
+const keyOf = (user: string, provider: string) => `key-of-${user}-at-${provider}`;
+const rotation = async (...masterKeys: readonly string[]): Promise<Rotation> => ({
+  kv,
+  ring: await ringOf(...masterKeys),
+  clock: () => new Date(),
+});
+const fill = async (count: number, masterKey = oldKey) =>
+  fillStore(kv, await ringOf(masterKey), users(count), PROVIDERS, keyOf);
+
+async function expectAllOpen(ring: KeyRing, count: number): Promise<void> {
+  for (const sub of users(count)) {
+    const user = userId(sub);
+    const bundle = await kv.ask(readBundle(user, PROVIDERS));
+    for (const provider of PROVIDERS) {
+      const jwe = bundle.get(provider)?.record?.jwe ?? '';
+      expect((await openKey(ring, { user, provider }, jwe)).reveal()).toBe(keyOf(sub, provider));
+    }
+  }
+}
+
+describe('a step', () => {
+  test('seals every old record anew, and changes nothing of it but the envelope', async () => {
+    await fill(30);
+    const before = await kv.ask(readBundle(userId('user 7:*'), PROVIDERS));
+    const { outcome, state } = await rotationStep(await rotation(newKey, oldKey), ALL);
+    expect(outcome).toBe('finished');
+    expect(state.last?.tally).toMatchObject({ users: 30, resealed: 60, unreadable: 0 });
+    expect(state.last?.tally.left).toEqual(new Map([['new', 60]]));
+    await expectAllOpen(await ringOf(newKey), 30);
+    const after = await kv.ask(readBundle(userId('user 7:*'), PROVIDERS));
+    for (const provider of PROVIDERS) {
+      expect(after.get(provider)?.record).toEqual({
+        ...before.get(provider)?.record,
+        jwe: after.get(provider)?.record?.jwe,
+      });
+    }
+  });
+
+  test('is idle once a walk found nothing old, and begins again with another current key', async () => {
+    await fill(3);
+    const both = await rotation(newKey, oldKey);
+    expect((await rotationStep(both, ALL)).outcome).toBe('finished');
+    expect((await rotationStep(both, ALL)).state.last?.tally).toMatchObject({ resealed: 0 });
+    requests.length = 0;
+    expect((await rotationStep(both, ALL)).outcome).toBe('idle');
+    expect(requests).toHaveLength(1);
+    expect((await rotationStep(await rotation(oldKey, newKey), ALL)).state.last?.tally).toMatchObject({
+      resealed: 6,
+    });
+  });
+
+  test('goes on where the last one stopped, and takes no more memory, time or requests for more users', async () => {
+    await fill(1_500);
+    const both = await rotation(newKey, oldKey);
+    const sizes: number[] = [];
+    let outcome = 'more';
+    while (outcome === 'more') {
+      requests.length = 0;
+      ({ outcome } = await rotationStep(both, ONE_PAGE));
+      sizes.push(requests.length);
+    }
+    expect(sizes.length).toBeGreaterThanOrEqual(3);
+    expect(Math.max(...sizes)).toBeLessThanOrEqual(70);
+    await expectAllOpen(await ringOf(newKey), 20);
+    expect((await countRecords(both)).left).toEqual(new Map([['new', 3_000]]));
+  });
+
+  test('leaves what does not open, counts it, and does not let it hide the others', async () => {
+    await fill(2);
+    const [goneKey, stranger] = [newMasterKey('gone'), newMasterKey('old')];
+    const write = async (sub: string, masterKey: string) => {
+      const user = userId(sub);
+      const record = await sealedRecord(await ringOf(masterKey), user, 'groq', newProviderKey());
+      await kv.ask(replaceRecord(user, 'groq', undefined, record));
+    };
+    await write('user 0:*', goneKey);
+    await write('user 1:*', stranger);
+    await kv.ask({
+      commands: 2,
+      add: (batch) =>
+        batch
+          .hset('userkeys:keys:user 0:*', { xai: '{"v":1', made_up: '{}' })
+          .hset('userkeys:keys:broken', { openai: '' }),
+      read: () => undefined,
+    });
+    const { state } = await rotationStep(await rotation(newKey, oldKey), ALL);
+    expect(state.last?.tally).toMatchObject({ users: 3, resealed: 4, unreadable: 4 });
+    expect(state.last?.tally.left).toEqual(
+      new Map([
+        ['new', 4],
+        ['gone', 1],
+      ]),
+    );
+    await expectAllOpen(await ringOf(newKey), 2);
+  });
+
+  test('walks on from a damaged state, and past a key that is no hash', async () => {
+    await fill(2);
+    await kv.ask({
+      commands: 2,
+      add: (batch) =>
+        batch.set('userkeys:rotation', '{"v":1,"running":7}').set('userkeys:keys:not a hash', 'x'),
+      read: () => undefined,
+    });
+    const { outcome, state } = await rotationStep(await rotation(newKey, oldKey), ALL);
+    expect(outcome).toBe('finished');
+    expect(state.last?.tally.resealed).toBe(4);
+  });
+
+  test('keeps a record of a provider this catalogue does not have, and says that it needs its key', async () => {
+    await fill(1);
+    const text = await kv.ask({
+      commands: 1,
+      add: (batch) => batch.hget('userkeys:keys:user 0:*', 'openai'),
+      read: ([value]) => String(value),
+    });
+    await kv.ask({
+      commands: 1,
+      add: (batch) => batch.hset('userkeys:keys:user 0:*', { later: text }),
+      read: () => undefined,
+    });
+    const { state } = await rotationStep(await rotation(newKey, oldKey), ALL);
+    expect(state.last?.tally.left.get('old')).toBe(1);
+  });
+});
+
+describe('two rotations', () => {
+  test('at once, one of them for ever a page behind, seal everything and count every record once', async () => {
+    await fill(1_500);
+    const both = await rotation(newKey, oldKey);
+    const runs = await Promise.all([1, 2].map(() => rotationStep(both, ALL)));
+    for (const run of runs) expect(run.outcome).toBe('finished');
+    expect((await countRecords(both)).left).toEqual(new Map([['new', 3_000]]));
+    const totals = runs.map(({ state }) => state.last?.tally.users);
+    expect(totals).toContain(1_500);
+    await expectAllOpen(await ringOf(newKey), 10);
+  });
+
+  test('for different current keys lose nothing: whichever ends, all records open', async () => {
+    await fill(300);
+    const [forth, back] = await Promise.all([rotation(newKey, oldKey), rotation(oldKey, newKey)]);
+    await Promise.all([rotationStep(forth, ONE_PAGE), rotationStep(back, ONE_PAGE)]);
+    await expectAllOpen(await ringOf(oldKey, newKey), 300);
+    await rotationStep(forth, ALL, { evenIfIdle: true });
+    await expectAllOpen(await ringOf(newKey), 300);
+  });
+});
