@@ -41,7 +41,11 @@ export function app(): Promise<App> {
 
 async function compose(): Promise<App> {
   try {
-    return await composeApp(loadConfig(), RUNTIME);
+    const config = loadConfig();
+    const { localFiles } = config;
+    // Only where it is used: production does not even load what can write a file.
+    const localKeys = localFiles && (await import('./local/local-keys.ts')).createLocalKeys(localFiles);
+    return await composeApp(config, { ...RUNTIME, localKeys });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     log({ level: 'error', event: 'not_configured', detail: error.message });

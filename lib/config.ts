@@ -3,6 +3,7 @@
  * deployment. It never repeats a value: an error names variables alone.
  */
 import { z } from 'zod';
+import type { LocalFiles } from './local/local-keys.ts';
 import { onboardingSteps, type StepDefinition } from './onboarding/onboarding-steps.ts';
 import { type ProviderId, providerIds } from './providers/catalogue.ts';
 import { Secret } from './secret.ts';
@@ -38,6 +39,8 @@ export type Config = VaultSettings & {
     /** Providers that `api-keys` needs a usable key for; empty: one of any provider. */
     readonly requiredProviders: readonly ProviderId[];
   };
+  /** Where local mode keeps keys beside KV. Undefined in production, which touches no such file. */
+  readonly localFiles: LocalFiles | undefined;
 };
 
 /** Something in the environment is missing or malformed. The message names each variable and no value. */
@@ -129,8 +132,17 @@ const variables = z.object({
       'must be ids of providers, comma-separated, as GET /api/providers lists them',
     ),
   ),
+  ENV_FILE: z.string().default('.env'),
+  FRONTEND_ENV_FILE: z.string().optional(),
+  FRONTEND_ENV_NAME: z
+    .string()
+    .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable')
+    .optional(),
   CRON_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
 });
+
+/** Every variable of the schema, for the test that keeps .env.example true. */
+export const configVariables: readonly string[] = Object.keys(variables.shape);
 
 /** `OPENAI_BASE_URL` for `openai`, and so on. */
 export function baseUrlVariable(provider: ProviderId): string {
@@ -160,8 +172,9 @@ export function loadConfig(env: Environment = process.env): Config {
   if (!parsed.success || complaints.length > 0) throw new ConfigError(complaints);
 
   const values = parsed.data;
+  const mode = decideMode(env);
   return Object.freeze({
-    mode: decideMode(env),
+    mode,
     kv: Object.freeze({
       url: values.KV_REST_API_URL.replace(/\/+$/, ''),
       token: new Secret(values.KV_REST_API_TOKEN),
@@ -183,7 +196,19 @@ export function loadConfig(env: Environment = process.env): Config {
       steps: values.ONBOARDING_STEPS,
       requiredProviders: values.ONBOARDING_PROVIDERS,
     }),
+    localFiles: mode === 'local' ? localFiles(values) : undefined,
   });
+}
+
+/** @throws ConfigError when only one of the two frontend variables is set. */
+function localFiles(values: z.infer<typeof variables>): LocalFiles {
+  const { ENV_FILE: envFile, FRONTEND_ENV_FILE: frontendFile, FRONTEND_ENV_NAME: variable } = values;
+  if (frontendFile !== undefined && variable !== undefined) {
+    return { envFile, frontend: { envFile: frontendFile, variable } };
+  }
+  const missing = frontendFile === undefined ? 'FRONTEND_ENV_FILE' : 'FRONTEND_ENV_NAME';
+  if (frontendFile === variable) return { envFile, frontend: undefined };
+  throw new ConfigError([{ variable: missing, complaint: 'is missing; the other of the two is set' }]);
 }
 
 const publicJwk = z.object({ kty: z.enum(['RSA', 'EC', 'OKP']), d: z.never().optional() });

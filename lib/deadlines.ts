@@ -39,3 +39,6 @@ export const JSON_MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 /** JSON bodies of our own routes. */
 export const JSON_MAX_BYTES = 64 * 1024;
 export const PROMPT_MAX_BYTES = 1024 * 1024;
+
+/** Local mode: how long a save waits for other processes to be done with the `.env` file. */
+export const ENV_FILE_LOCK_TIMEOUT_MS = 30_000;

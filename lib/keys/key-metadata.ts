@@ -1,8 +1,9 @@
 /** What a user is shown of a stored key: never the key. */
 import { z } from 'zod';
 import { type ProviderId, providerIds } from '../providers/catalogue.ts';
+import type { Secret } from '../secret.ts';
 import type { BundleEntry } from '../vault/bundle.ts';
-import { type KeyRecord, keyStatus } from '../vault/key-record.ts';
+import { hintOf, type KeyRecord, keyStatus } from '../vault/key-record.ts';
 
 export const keyMetadata = z.object({
   provider: z.enum(providerIds),
@@ -15,12 +16,31 @@ export const keyMetadata = z.object({
   updatedAt: z.string().nullable(),
   /** To the minute. */
   lastUsedAt: z.string().nullable(),
+  /**
+   * In local mode alone, where the key in use is: in `.env` and in KV (`written`), in KV alone, since it cannot
+   * be written to `.env` (`kv-only`), or in `.env` alone, put there by hand (`env-only`: never checked, version 0).
+   */
+  envFile: z.enum(['written', 'kv-only', 'env-only']).optional(),
 });
 export type KeyMetadata = z.infer<typeof keyMetadata>;
 
 export function describeRecord(provider: ProviderId, record: KeyRecord, lastUsedAt?: string): KeyMetadata {
   const { hint, status, version, createdAt, updatedAt } = record;
   return { provider, hint, status, version, createdAt, updatedAt, lastUsedAt: lastUsedAt ?? null };
+}
+
+/** A key that stands in `.env` and not, or not as it is, in KV. */
+export function describeFileKey(provider: ProviderId, key: Secret): KeyMetadata {
+  return {
+    provider,
+    hint: hintOf(key.reveal()),
+    status: 'unverified',
+    version: 0,
+    createdAt: null,
+    updatedAt: null,
+    lastUsedAt: null,
+    envFile: 'env-only',
+  };
 }
 
 /** An entry whose envelope does not open, or whose record is damaged as a whole. */

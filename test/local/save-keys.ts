@@ -1,0 +1,22 @@
+/**
+ * A process of its own that calls the functions, as `vercel dev` starts one for a request: saves new keys of the
+ * providers named, all at once, each as often as `SAVES` says.
+ */
+import { PUT } from '../../api/keys/[provider].ts';
+import { newProviderKey } from '../support/start-world.ts';
+
+const saves = process.argv.slice(2).flatMap((provider) =>
+  Array.from({ length: Number(process.env.SAVES) }, () =>
+    PUT(
+      new Request(`http://127.0.0.1:3000/api/keys/${provider}`, {
+        method: 'PUT',
+        headers: { authorization: `Bearer ${process.env.TOKEN}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ key: newProviderKey() }),
+      }),
+    ),
+  ),
+);
+for (const response of await Promise.all(saves)) {
+  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
+}
+process.exit(0);
