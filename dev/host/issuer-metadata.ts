@@ -1,17 +1,20 @@
+/**
+ * Tells the page which issuer on this machine its users sign in with, in the form of RFC 9728. Only what runs on a
+ * developer's machine answers it: a deployment has no such path.
+ */
 import { isLoopback } from '../http/is-loopback.ts';
 
-const PATH = '/.well-known/oauth-protected-resource';
+export const ISSUER_METADATA_PATH = '/.well-known/oauth-protected-resource';
 
-/**
- * Tells the page which issuer on this machine its users sign in with (RFC 9728, section 3). Undefined for any
- * other path, and when the functions trust an issuer elsewhere. Only this host answers it: a deployment does not.
- */
+export function describeIssuer(issuer: string) {
+  return { authorization_servers: [issuer] };
+}
+
+/** The answer to that path; undefined for any other, and when the functions trust an issuer elsewhere. */
 export function issuerMetadata(
   request: Request,
   issuer = process.env.AUTH_ISSUER ?? '',
 ): Response | undefined {
-  const { pathname, origin } = new URL(request.url);
-  if (pathname !== PATH || !isLoopback(issuer)) return undefined;
-  const metadata = { resource: origin, authorization_servers: [issuer] };
-  return Response.json(metadata, { headers: { 'cache-control': 'no-store' } });
+  if (new URL(request.url).pathname !== ISSUER_METADATA_PATH || !isLoopback(issuer)) return undefined;
+  return Response.json(describeIssuer(issuer), { headers: { 'cache-control': 'no-store' } });
 }

@@ -16,9 +16,11 @@ import {
   writeFile,
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { describeIssuer, ISSUER_METADATA_PATH } from '../host/issuer-metadata.ts';
+import { isLoopback } from '../http/is-loopback.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
@@ -35,9 +37,10 @@ export type Stage = {
 /**
  * For `vercel dev`: links to the sources, so that an edit is seen at once. Without build and scripts, which the
  * CLI would take for a reason to run a frontend, and with a page even when none has been built: without one it
- * would serve the sources.
+ * would serve the sources. The page is a copy, since the CLI serves no links; beside it is the metadata by which
+ * it finds its issuer, if that is on this machine.
  */
-export async function stageLinks(): Promise<Stage> {
+export async function stageLinks(issuer = ''): Promise<Stage> {
   const stage = await createStage();
   for (const name of ['api', 'lib', 'node_modules', 'tsconfig.json']) {
     await symlink(join(ROOT, name), join(stage.project, name));
@@ -48,9 +51,12 @@ export async function stageLinks(): Promise<Stage> {
     buildCommand: undefined,
     outputDirectory: 'page',
   });
-  const page = join(ROOT, String(outputDirectory));
-  if (existsSync(join(page, 'index.html'))) await symlink(page, join(stage.project, 'page'));
-  else await writePlaceholder(join(stage.project, 'page'));
+  const built = join(ROOT, String(outputDirectory));
+  const page = join(stage.project, 'page');
+  await mkdir(page);
+  if (existsSync(join(built, 'index.html'))) await cp(built, page, { recursive: true });
+  else await writePlaceholder(page);
+  if (isLoopback(issuer)) await writeIssuerMetadata(page, issuer);
   return stage;
 }
 
@@ -87,8 +93,13 @@ async function createStage(): Promise<Stage> {
   return stage;
 }
 
+async function writeIssuerMetadata(page: string, issuer: string): Promise<void> {
+  const file = join(page, ISSUER_METADATA_PATH);
+  await mkdir(dirname(file));
+  await writeFile(file, JSON.stringify(describeIssuer(issuer)));
+}
+
 async function writePlaceholder(directory: string): Promise<void> {
-  await mkdir(directory);
   await writeFile(
     join(directory, 'index.html'),
     '<!doctype html><title>userkeys</title>The page is not built.\n',

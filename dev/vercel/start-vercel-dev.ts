@@ -35,7 +35,7 @@ export async function startVercelDev(options: {
 }): Promise<VercelDev> {
   const { port = 0, env, onLog = () => {} } = options;
   const cli = await vercelCli(onLog);
-  const stage = await stageLinks();
+  const stage = await stageLinks(env.AUTH_ISSUER);
   const child = spawn(
     process.execPath,
     [cli, 'dev', '--local', '--yes', '--listen', `${LOOPBACK}:${port}`],

@@ -94,7 +94,7 @@ export const cardStyles = css`
     .facts .key {
       flex-basis: 100%;
     }
-    .facts .key::after {
+    .facts li.key:not(:last-child)::after {
       content: none;
     }
     .panel,
