@@ -1,6 +1,7 @@
+import { resolve } from 'node:path';
 import { startParts } from '../parts/start-parts.ts';
 import { createStopList } from '../parts/stop-list.ts';
-import { readConfiguration } from '../settings/configuration.ts';
+import { readConfiguration, type Variables } from '../settings/configuration.ts';
 import { describeLine } from '../terminal/describe-event.ts';
 import { print } from '../terminal/print.ts';
 import { stopRequested } from '../terminal/stop-signals.ts';
@@ -19,7 +20,7 @@ export async function vercel({ directory, dataDirectory, port }: CommandOptions)
     const configured = await readConfiguration(directory);
     let url = '';
     const parts = await startParts({ configured, dataDirectory, port, functionsUrl: () => url }, stops);
-    const env = { ...parts.env, ...configured };
+    const env = { ...parts.env, ...configured, ...filesOf(directory, configured) };
     print();
     print(faint('starting vercel dev …'));
     let welcomed = false;
@@ -49,4 +50,13 @@ export async function vercel({ directory, dataDirectory, port }: CommandOptions)
     await stops.stopAll();
   }
   return 0;
+}
+
+/** The files that local mode writes keys to, in full: the functions run in another directory there. */
+function filesOf(directory: string, configured: Variables): Variables {
+  const frontend = configured.FRONTEND_ENV_FILE;
+  return {
+    ENV_FILE: resolve(directory, configured.ENV_FILE ?? '.env'),
+    ...(frontend === undefined ? {} : { FRONTEND_ENV_FILE: resolve(directory, frontend) }),
+  };
 }

@@ -2,6 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { LLMock } from '@copilotkit/aimock';
+import { baseUrlVariable } from '../../lib/config.ts';
 import { type ProviderId, providerIds } from '../../lib/providers/catalogue.ts';
 import { LOOPBACK } from '../http/listen.ts';
 import type { KeyBook } from './key-book.ts';
@@ -58,7 +59,7 @@ export async function startProviders(
   const others = await startEmulator('openai', { ...keys, ownerOf: () => undefined }, begin);
   const urlOf = (id: ProviderId) => (emulators.find(({ provider }) => provider === id) ?? others).url;
   return {
-    env: Object.fromEntries(providerIds.map((id) => [`${id.toUpperCase()}_BASE_URL`, urlOf(id)])),
+    env: Object.fromEntries(providerIds.map((id) => [baseUrlVariable(id), urlOf(id)])),
     paidCalls: () =>
       emulators.flatMap(({ till, asked }) =>
         till.payments.map((payment) => ({ ...payment, asked: asked(payment.requestId) })),

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
+import { baseUrlVariable, configVariables } from '../../lib/config.ts';
 import { catalogue, providerIds } from '../../lib/providers/catalogue.ts';
 import { readPrivateFile } from '../state/private-file.ts';
 
@@ -10,10 +11,10 @@ export const ENV_FILES = ['.env.local', '.env'] as const;
 
 /** What the functions are configured by. Provider keys are not among it. */
 const CONFIGURATION: ReadonlySet<string> = new Set([
-  ...['DEBUG', 'DEPLOY_ENV', 'KV_REST_API_URL', 'KV_REST_API_TOKEN', 'VAULT_KEYS', 'CRON_SECRET'],
-  ...['AUTH_ISSUER', 'AUTH_JWKS_URL', 'AUTH_PUBLIC_KEY', 'AUTH_AUDIENCE', 'AUTH_AUTHORIZED_PARTIES'],
-  ...['ALLOWED_ORIGINS', 'RATE_LIMIT_PER_MINUTE', 'PROVIDER_TIMEOUT_SECONDS'],
-  ...providerIds.map((id) => `${id.toUpperCase()}_BASE_URL`),
+  'DEBUG',
+  'DEPLOY_ENV',
+  ...configVariables,
+  ...providerIds.map(baseUrlVariable),
 ]);
 
 /** What provider keys are called. */

@@ -1,6 +1,6 @@
 import { execFile, spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { readFile, stat, writeFile } from 'node:fs/promises';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, onTestFinished, test, vi } from 'vitest';
@@ -134,6 +134,8 @@ test('after kill -9, also in the middle of a call, nothing is left running, and 
   await first.command.nothingLeft();
   expect(await cut).toBe('cut');
   reset();
+  // In local mode the key is in this file too; what has to be there again is the one in the store.
+  await rm(join(directory, '.env'), { force: true });
 
   const second = await runDev(directory, env);
   const answer = await call(second.url, await tokenOf(second.command), '/api/proxy/openai/v1/models');
@@ -220,6 +222,7 @@ test('it starts again for another configuration, and not for a provider key that
   // That nothing happens takes the time in which it would have.
   const writtenAt = Date.now();
   await vi.waitUntil(() => Date.now() - writtenAt > 5 * QUIET_MS);
+  expect(command.output()).not.toContain('reloaded');
   await writeFile(join(directory, '.env.local'), 'MISTRAL_API_KEY=written-later\nRATE_LIMIT_PER_MINUTE=77\n');
   await command.printed(/reloaded: the configuration changed/);
   await writeFile(join(directory, '.env.local'), 'RATE_LIMIT_PER_MINUTE=1\n');

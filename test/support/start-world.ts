@@ -1,5 +1,9 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { startKv } from '../../dev/kv/start-kv.ts';
+import { configVariables } from '../../lib/config.ts';
 import { startTestIssuer, type TestIssuer } from './issuer.ts';
 import { startTestProviders, type TestProviders } from './providers.ts';
 import type { RecordedCall } from './recorded-call.ts';
@@ -46,6 +50,7 @@ export type WorldOptions = {
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const { mode = 'production', env: extra = {}, issuerAlg, kvEngine = 'embedded', applyEnv = true } = options;
   const requests: KvRequest[] = [];
+  const directory = await mkdtemp(join(tmpdir(), 'userkeys-world-'));
   const [kv, issuer, providers] = await Promise.all([
     startKv({ engine: kvEngine, onRequest: (commands) => requests.push(commands) }),
     startTestIssuer(issuerAlg === undefined ? {} : { alg: issuerAlg }),
@@ -59,6 +64,8 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     VAULT_KEYS: newMasterKey(),
     RATE_LIMIT_PER_MINUTE: '1000000',
     CRON_SECRET: randomBytes(24).toString('base64url'),
+    // In local mode keys are written here, and not into the project.
+    ENV_FILE: join(directory, '.env'),
     ...providers.env,
     ...extra,
   };
@@ -81,6 +88,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     async close() {
       restoreEnv();
       await Promise.all([stopKv(), issuer.close(), providers.close()]);
+      await rm(directory, { recursive: true, force: true });
     },
   };
 }
@@ -96,18 +104,7 @@ export function newProviderKey(prefix = 'sk-test-'): string {
 }
 
 /** Variables that would turn a test on a developer's or CI machine into something else. */
-const CLEARED = [
-  'VERCEL_ENV',
-  'AWS_LAMBDA_FUNCTION_NAME',
-  'LAMBDA_TASK_ROOT',
-  'DEBUG',
-  'AUTH_JWKS_URL',
-  'AUTH_PUBLIC_KEY',
-  'AUTH_AUDIENCE',
-  'AUTH_AUTHORIZED_PARTIES',
-  'ALLOWED_ORIGINS',
-  'PROVIDER_TIMEOUT_SECONDS',
-];
+const CLEARED = ['VERCEL_ENV', 'AWS_LAMBDA_FUNCTION_NAME', 'LAMBDA_TASK_ROOT', 'DEBUG', ...configVariables];
 
 /** Sets the variables and gives what puts everything back. */
 function setEnvironment(env: Readonly<Record<string, string>>): () => void {
