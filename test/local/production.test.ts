@@ -61,7 +61,10 @@ test('only local mode is told of files; half of the frontend’s settings stops 
   onTestFinished(() => world.close());
   const load = (env: Readonly<Record<string, string>>) => loadConfig({ ...world.env, ...env });
   expect(load({ FRONTEND_ENV_FILE: 'web/.env' }).localFiles).toBeUndefined();
-  expect(load({ DEPLOY_ENV: 'local' }).localFiles).toEqual({ envFile: '.env', frontend: undefined });
+  expect(load({ DEPLOY_ENV: 'local', ENV_FILE: '' }).localFiles).toEqual({
+    envFile: '.env',
+    frontend: undefined,
+  });
   for (const [set, missing] of [
     ['FRONTEND_ENV_FILE', 'FRONTEND_ENV_NAME'],
     ['FRONTEND_ENV_NAME', 'FRONTEND_ENV_FILE'],
