@@ -19,6 +19,8 @@ import { faint } from '../terminal/style.ts';
 import type { CommandOptions } from './command-options.ts';
 import { inviteNewcomer } from './invite-newcomer.ts';
 
+/** 128 + SIGINT: the story was not told to its end. */
+const INTERRUPTED_EXIT_CODE = 130;
 const MOST_COMPLAINTS = 3;
 
 /**
@@ -38,13 +40,15 @@ export async function demo({ root, port }: CommandOptions, once: boolean): Promi
     const { functions, issuer, providers } = await startStage(root, port, keys, log, stops);
     kill.functions = functions;
 
-    const story = await playStory({
+    const playing = playStory({
       url: functions.url,
       keys,
       tokenFor: (user) => issuer.sign(user),
       paidCalls: () => providers.paidCalls(),
       environment: () => functions.environment(),
     });
+    const story = await Promise.race([playing, stopping]);
+    if (!story) return INTERRUPTED_EXIT_CODE;
     tellStory(story, providers.mostAtOnce(), (performance.now() - startedAt) / 1000);
     if (once) return wentWell(story) ? 0 : 1;
 

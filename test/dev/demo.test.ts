@@ -40,6 +40,15 @@ test('demo --once tells that each call was paid by its own caller’s key, and e
   await command.nothingLeft();
 });
 
+test('Ctrl-C before the story is told ends it at once, and the exit code says that it was not told', async () => {
+  const command = runCommand(['demo', '--once', '--port', '0'], await temporaryDirectory());
+  await command.printed(/userkeys demo/);
+  command.signal('SIGINT', 'everything');
+  expect(await command.exited).toBe(130);
+  expect(command.output()).not.toContain('every call was paid');
+  await command.nothingLeft();
+});
+
 test('nothing the developer has configured gets onto the demo’s stage', async () => {
   const directory = await temporaryDirectory();
   const own = {
