@@ -1,4 +1,5 @@
 /** Putting the parts together for one configuration. Everything a part needs is handed to it here. */
+import { type Account, createAccount } from './account/account.ts';
 import { type Config, ConfigError } from './config.ts';
 import { Problem } from './errors.ts';
 import type { Gate } from './http/endpoint.ts';
@@ -11,7 +12,7 @@ import { createHoldKeys } from './keys/hold-keys.ts';
 import { createKeys, type Keys } from './keys/keys.ts';
 import { createNoteVerdict } from './keys/note-verdict.ts';
 import { createKv, type Kv } from './kv/kv.ts';
-import { type Admit, createAdmit } from './limits/admit.ts';
+import { createAdmit } from './limits/admit.ts';
 import type { LocalKeys } from './local/local-keys.ts';
 import { createOnboarding, type Onboarding } from './onboarding/onboarding.ts';
 import { openKeyRing } from './open-key-ring.ts';
@@ -40,10 +41,10 @@ export type App = Gate & {
   readonly config: Config;
   readonly kv: Kv;
   readonly ring: KeyRing;
-  readonly admit: Admit;
   readonly clock: () => Date;
   readonly keys: Keys;
   readonly onboarding: Onboarding;
+  readonly account: Account;
   readonly via: Via;
   /**
    * Runs `fn` with the user's own keys of these providers: counts the call and fetches the sealed keys in one
@@ -84,11 +85,11 @@ export async function composeApp(
     config,
     kv,
     ring,
-    admit,
     clock,
     via,
     keys: createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }),
     onboarding: createOnboarding({ ...config.onboarding, kv, admit, holdKeys, clock }),
+    account: createAccount({ kv, admit, localKeys, clock }),
     allowedOrigins: config.allowedOrigins,
 
     async authenticate(request, tokenHeader) {

@@ -10,9 +10,9 @@ export const MARK_LIFETIME_SECONDS = 15 * 60;
 
 /** What a write needs in order to stay out after an erasure. */
 export type CallStart = {
-  /** The KV key of the user's mark. Scripts take it among their `KEYS`. */
+  /** The KV key of the user's mark. */
   readonly markKey: string;
-  /** When the call began, in milliseconds since 1970. Scripts take it among their `ARGV`. */
+  /** When the call began, in milliseconds since 1970. */
   readonly atMs: number;
 };
 
@@ -23,31 +23,43 @@ export async function callStart(user: UserId, now: Date): Promise<CallStart> {
   return { markKey: `userkeys:erased:${hex}`, atMs: now.getTime() };
 }
 
-/**
- * The beginning of a script whose last key is the mark and whose last argument is the call's start: it returns -2,
- * before anything is written, when the user was erased since the call began.
- */
+type Script = {
+  /** Lua. Sees `keys` and `args` from index 1. */
+  readonly script: string;
+  readonly keys: readonly string[];
+  readonly args: readonly string[];
+};
+
+/** What a script returns that was stopped. */
+export const ERASED = -2;
+
+/** The beginning of a script whose last key is the mark and whose last argument is the start. */
 export const STOP_IF_ERASED = `
 local erasedAt = redis.call('HGET', KEYS[#KEYS], 'at')
-if erasedAt and tonumber(erasedAt) >= tonumber(ARGV[#ARGV]) then return -2 end
+if erasedAt and tonumber(erasedAt) >= tonumber(ARGV[#ARGV]) then return ${ERASED} end
 `;
 
 /**
- * A write about a user that happens after their call was answered: not at all when the user was erased since
- * the call began. `script` is Lua and sees `keys` and `args` from index 1.
+ * The arguments of `batch.eval` for a script that is not run, and returns `ERASED` in its place, when the user was
+ * erased since the call began. Without a start it always runs.
  */
-export function lateWrite(
-  start: CallStart,
-  write: { readonly script: string; readonly keys: readonly string[]; readonly args: readonly string[] },
-): Ask<void> {
+export function unlessErased(
+  start: CallStart | undefined,
+  { script, keys, args }: Script,
+): [script: string, keys: string[], args: string[]] {
+  if (start === undefined) return [script, [...keys], [...args]];
+  return [STOP_IF_ERASED + script, [...keys, start.markKey], [...args, String(start.atMs)]];
+}
+
+/**
+ * A write about a user that happens after their call was answered: not at all when the user was erased since the
+ * call began.
+ */
+export function lateWrite(start: CallStart, write: Script): Ask<void> {
   return {
     commands: 1,
     add(batch) {
-      batch.eval(
-        STOP_IF_ERASED + write.script,
-        [...write.keys, start.markKey],
-        [...write.args, String(start.atMs)],
-      );
+      batch.eval(...unlessErased(start, write));
     },
     read: () => undefined,
   };

@@ -5,6 +5,7 @@
 import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
 import type { Ask } from '../kv/kv.ts';
+import type { UserData } from '../kv/user-data.ts';
 
 const WINDOW_SECONDS = 60;
 /** The window before the current one still weighs in, so a counter lives for two. */
@@ -19,10 +20,9 @@ const COUNTER_LIFETIME_SECONDS = 2 * WINDOW_SECONDS;
  *   (draft-ietf-httpapi-ratelimit-headers).
  */
 export function countCall(user: UserId, limit: number, now: Date): Ask<void> {
-  const seconds = now.getTime() / 1000;
-  const window = Math.floor(seconds / WINDOW_SECONDS);
-  const elapsedSeconds = seconds - window * WINDOW_SECONDS;
-  const key = (index: number) => `userkeys:calls:${index}:${user}`;
+  const window = windowAt(now);
+  const elapsedSeconds = now.getTime() / 1000 - window * WINDOW_SECONDS;
+  const key = (index: number) => counterKey(user, index);
   return {
     commands: 3,
     add(batch) {
@@ -39,6 +39,31 @@ export function countCall(user: UserId, limit: number, now: Date): Ask<void> {
       throw limited(limit, secondsUntilFree(count, before, elapsedSeconds, limit));
     },
   };
+}
+
+/** A user's counters: of this minute and the one before, and of the next for a clock that is behind. */
+export const callCountData: UserData = {
+  name: 'callsInTheLastMinutes',
+  kvKeys: (user, now) => [-1, 0, 1].map((offset) => counterKey(user, windowAt(now) + offset)),
+  read(user, now) {
+    const keys = this.kvKeys(user, now);
+    return {
+      commands: 1,
+      add(batch) {
+        batch.mget(...keys);
+      },
+      read: ([counts]) =>
+        Array.isArray(counts) ? counts.reduce((sum: number, count) => sum + Number(count ?? 0), 0) : 0,
+    };
+  },
+};
+
+function counterKey(user: UserId, window: number): string {
+  return `userkeys:calls:${window}:${user}`;
+}
+
+function windowAt(now: Date): number {
+  return Math.floor(now.getTime() / 1000 / WINDOW_SECONDS);
 }
 
 /** How long to stay silent until the next call is within the limit. At least one second. */

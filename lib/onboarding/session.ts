@@ -23,7 +23,7 @@ export type Session = {
   readonly done: ReadonlyMap<string, StepRecord>;
 };
 
-const sessionKey = (user: UserId) => `userkeys:onboarding:${user}`;
+export const sessionKey = (user: UserId) => `userkeys:onboarding:${user}`;
 const stepField = (id: string) => `step:${id}`;
 
 /** The session with these steps. One that does not exist starts now. */

@@ -2,10 +2,11 @@
 import { isUserId, type UserId } from '../identity/user-id.ts';
 import { askAll } from '../kv/ask-all.ts';
 import type { Ask } from '../kv/kv.ts';
+import { readFields } from '../kv/read-fields.ts';
 import { findProvider, type ProviderId } from '../providers/catalogue.ts';
 import { RECORDS_PREFIX } from '../vault/bundle.ts';
 import { kidOf } from '../vault/envelope.ts';
-import { type KeyRecord, readStoredRecord } from '../vault/key-record.ts';
+import { type KeyRecord, parseStoredRecord } from '../vault/key-record.ts';
 
 /** How many keys of any kind KV looks at for one page. */
 const SCAN_COUNT = 500;
@@ -47,20 +48,13 @@ export function readRecordsOf(users: readonly UserId[]): Ask<readonly FoundRecor
 }
 
 function readRecords(user: UserId): Ask<readonly FoundRecord[]> {
+  const { read, ...ask } = readFields(RECORDS_PREFIX + user);
   return {
-    commands: 1,
-    add(batch) {
-      batch.hgetall(RECORDS_PREFIX + user);
-    },
-    read([fields]) {
-      const flat: readonly unknown[] = Array.isArray(fields) ? fields : [];
-      return flat.flatMap((field, index) => {
-        if (index % 2 === 1) return [];
-        const stored = readStoredRecord(flat[index + 1]);
-        if (stored === undefined) return [];
-        const kid = stored.record && kidOf(stored.record.jwe);
-        return [{ user, provider: findProvider(String(field))?.id, ...stored, kid }];
-      });
-    },
+    ...ask,
+    read: (results) =>
+      [...read(results)].map(([field, value]) => {
+        const { text, record } = parseStoredRecord(value);
+        return { user, provider: findProvider(field)?.id, text, record, kid: record && kidOf(record.jwe) };
+      }),
   };
 }

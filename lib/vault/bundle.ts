@@ -4,7 +4,7 @@
  */
 import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
-import { type CallStart, STOP_IF_ERASED } from '../kv/erasure-mark.ts';
+import { type CallStart, ERASED, unlessErased } from '../kv/erasure-mark.ts';
 import type { Ask } from '../kv/kv.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 import { kidOf } from './envelope.ts';
@@ -69,23 +69,23 @@ export function replaceRecord(
     add(batch) {
       const keys = [recordsKey(user), RETIRED_KEY];
       const args = [provider, expected ?? '', JSON.stringify(next), newKid];
-      if (start === undefined) batch.eval(COMPARE_AND_SET, keys, args);
-      else
-        batch.eval(STOP_IF_ERASED + COMPARE_AND_SET, [...keys, start.markKey], [...args, String(start.atMs)]);
+      batch.eval(...unlessErased(start, { script: COMPARE_AND_SET, keys, args }));
     },
     read([result]) {
       const code = Number(result);
-      if (code === -1) throw new Problem('deployment_outdated');
-      if (code === -2) throw new Problem('account_erased');
+      if (code === RETIRED) throw new Problem('deployment_outdated');
+      if (code === ERASED) throw new Problem('account_erased');
       return code === 1;
     },
   };
 }
 
+const RETIRED = -1;
+
 const COMPARE_AND_SET = `
 local held = redis.call('HGET', KEYS[1], ARGV[1])
 if (held or '') ~= ARGV[2] then return 0 end
-if redis.call('SISMEMBER', KEYS[2], ARGV[4]) == 1 then return -1 end
+if redis.call('SISMEMBER', KEYS[2], ARGV[4]) == 1 then return ${RETIRED} end
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return 1`;
 
@@ -125,7 +125,7 @@ export function deleteBundle(user: UserId): Ask<void> {
 }
 
 /** Every KV key of a bundle. */
-export function bundleKeys(user: UserId): readonly string[] {
+export function bundleKeys(user: UserId): readonly [records: string, used: string] {
   return [recordsKey(user), usedKey(user)];
 }
 

@@ -22,11 +22,14 @@ export type KeyRecord = z.infer<typeof keyRecord>;
 export type StoredRecord = { readonly text: string; readonly record: KeyRecord | undefined };
 
 export function readStoredRecord(value: unknown): StoredRecord | undefined {
-  if (typeof value !== 'string') return undefined;
+  return typeof value === 'string' ? parseStoredRecord(value) : undefined;
+}
+
+export function parseStoredRecord(text: string): StoredRecord {
   try {
-    return { text: value, record: keyRecord.safeParse(JSON.parse(value)).data };
+    return { text, record: keyRecord.safeParse(JSON.parse(text)).data };
   } catch {
-    return { text: value, record: undefined };
+    return { text, record: undefined };
   }
 }
 
