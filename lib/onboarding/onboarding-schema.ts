@@ -13,7 +13,7 @@ export const onboardingPatch = z.strictObject({
 });
 export type OnboardingPatch = z.infer<typeof onboardingPatch>;
 
-export const onboardingStep = z.object({
+const onboardingStep = z.object({
   id: z.string(),
   title: z.string(),
   status: z.enum(['pending', 'completed', 'skipped']),
@@ -24,6 +24,7 @@ export const onboardingStep = z.object({
   /** What the app stored with the step. */
   data: z.record(z.string(), z.json()).optional(),
 });
+
 export type OnboardingStep = z.infer<typeof onboardingStep>;
 
 /** What `GET` and `PATCH /api/onboarding` answer. */

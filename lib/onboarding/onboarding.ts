@@ -2,6 +2,7 @@
 import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
 import type { HoldKeys } from '../keys/hold-keys.ts';
+import { callStart } from '../kv/erasure-mark.ts';
 import { type Ask, both, type Kv } from '../kv/kv.ts';
 import type { Admit } from '../limits/admit.ts';
 import { findProvider, type ProviderId, providerIds } from '../providers/catalogue.ts';
@@ -11,13 +12,13 @@ import type { OnboardingPatch, OnboardingState } from './onboarding-schema.ts';
 import { API_KEYS_STEP, type StepDefinition } from './onboarding-steps.ts';
 import { deleteSession, readSession, writeStep } from './session.ts';
 
-export type OnboardingSettings = {
+type OnboardingSettings = {
   readonly steps: readonly StepDefinition[];
   /** Providers that `api-keys` needs a usable key for; empty: one of any provider. */
   readonly requiredProviders: readonly ProviderId[];
 };
 
-export type OnboardingDependencies = OnboardingSettings & {
+type OnboardingDependencies = OnboardingSettings & {
   readonly kv: Kv;
   readonly admit: Admit;
   readonly holdKeys: HoldKeys;
@@ -47,11 +48,8 @@ export function createOnboarding(from: OnboardingDependencies) {
   return {
     /** The user's session. One that does not exist starts now. */
     async read(user: UserId): Promise<OnboardingState> {
-      return describeSession(
-        steps,
-        requiredProviders,
-        await admit(user, readSession(user, stepIds, clock())),
-      );
+      const start = await callStart(user, clock());
+      return describeSession(steps, requiredProviders, await admit(user, readSession(user, stepIds, start)));
     },
 
     /**
@@ -60,22 +58,26 @@ export function createOnboarding(from: OnboardingDependencies) {
      *
      * @throws Problem `invalid_request` for an unknown step, `step_required`, `step_out_of_order`; for `api-keys`
      *   `step_incomplete` while a required provider has no usable key, that is none that is valid or not yet
-     *   verified. `store_unavailable` when others were faster every time.
+     *   verified. `store_unavailable` when others were faster every time, `account_erased` when the user was erased
+     *   meanwhile.
      */
     async change(user: UserId, patch: OnboardingPatch): Promise<OnboardingState> {
       const needsKeys = patch.step === API_KEYS_STEP && patch.status === 'completed';
-      const question = () =>
-        both(readSession(user, stepIds, clock()), needsKeys ? readBundle(user, wanted) : nothing);
-      let [session, bundle] = await admit(user, question());
+      const start = await callStart(user, clock());
+      const question = both(
+        readSession(user, stepIds, start),
+        needsKeys ? readBundle(user, wanted) : nothing,
+      );
+      let [session, bundle] = await admit(user, question);
       for (let tries = 0; tries < WRITE_TRIES; tries += 1) {
         const next = advance(steps, session, patch, clock());
         if (next === undefined) return describeSession(steps, requiredProviders, session);
         if (bundle !== undefined) await assertKeys(user, bundle);
-        if (await kv.ask(writeStep(user, session, patch.step, next))) {
+        if (await kv.ask(writeStep(user, session, patch.step, next, start))) {
           const done = new Map(session.done).set(patch.step, next);
           return describeSession(steps, requiredProviders, { ...session, done });
         }
-        [session, bundle] = await kv.ask(question());
+        [session, bundle] = await kv.ask(question);
       }
       throw new Problem('store_unavailable', { headers: { 'retry-after': '1' } });
     },

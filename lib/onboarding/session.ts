@@ -3,7 +3,9 @@
  * write made on an outdated view is noticed. docs/storage-schema.md describes the fields.
  */
 import { z } from 'zod';
+import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
+import { type CallStart, STOP_IF_ERASED } from '../kv/erasure-mark.ts';
 import type { Ask } from '../kv/kv.ts';
 
 const stepRecord = z.object({
@@ -26,15 +28,15 @@ export type Session = {
 export const sessionKey = (user: UserId) => `userkeys:onboarding:${user}`;
 const stepField = (id: string) => `step:${id}`;
 
-/** The session with these steps. One that does not exist starts now. */
-export function readSession(user: UserId, stepIds: readonly string[], now: Date): Ask<Session> {
+/** The session with these steps. One that does not exist starts with this call. */
+export function readSession(user: UserId, stepIds: readonly string[], start: CallStart): Ask<Session> {
   const key = sessionKey(user);
-  const startedAt = now.toISOString();
+  const startedAt = new Date(start.atMs).toISOString();
   return {
     commands: 2,
     add(batch) {
       batch
-        .hsetnx(key, 'startedAt', startedAt)
+        .eval(START_IF_NONE, [key, start.markKey], [startedAt, String(start.atMs)])
         .hmget(key, 'startedAt', 'revision', ...stepIds.map((id) => stepField(id)));
     },
     read([, values]) {
@@ -52,11 +54,23 @@ export function readSession(user: UserId, stepIds: readonly string[], now: Date)
   };
 }
 
+const START_IF_NONE = `
+${STOP_IF_ERASED}
+return redis.call('HSETNX', KEYS[1], 'startedAt', ARGV[1])`;
+
 /**
  * Writes one step if the session is still the one that was read. Reads false when another write came first, or
  * the session was started over; then nothing was written.
+ *
+ * @throws (on reading) Problem `account_erased` when the user was erased since `start`. Nothing was written then.
  */
-export function writeStep(user: UserId, session: Session, stepId: string, next: StepRecord): Ask<boolean> {
+export function writeStep(
+  user: UserId,
+  session: Session,
+  stepId: string,
+  next: StepRecord,
+  start: CallStart,
+): Ask<boolean> {
   const { revision = '', startedAt } = session;
   const field = stepField(stepId);
   return {
@@ -64,15 +78,19 @@ export function writeStep(user: UserId, session: Session, stepId: string, next: 
     add(batch) {
       batch.eval(
         WRITE_IF_UNCHANGED,
-        [sessionKey(user)],
-        [revision, crypto.randomUUID(), startedAt, field, JSON.stringify(next)],
+        [sessionKey(user), start.markKey],
+        [revision, crypto.randomUUID(), startedAt, field, JSON.stringify(next), String(start.atMs)],
       );
     },
-    read: ([written]) => Number(written) === 1,
+    read([written]) {
+      if (Number(written) === -2) throw new Problem('account_erased');
+      return Number(written) === 1;
+    },
   };
 }
 
 const WRITE_IF_UNCHANGED = `
+${STOP_IF_ERASED}
 if (redis.call('HGET', KEYS[1], 'revision') or '') ~= ARGV[1] then return 0 end
 redis.call('HSETNX', KEYS[1], 'startedAt', ARGV[3])
 redis.call('HSET', KEYS[1], 'revision', ARGV[2], ARGV[4], ARGV[5])

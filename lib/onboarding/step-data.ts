@@ -1,7 +1,7 @@
 /** What an app may keep with a step: one small JSON object. Runs in the browser too. */
 import { z } from 'zod';
 
-export const STEP_DATA_MAX_BYTES = 16 * 1024;
+const STEP_DATA_MAX_BYTES = 16 * 1024;
 /** Deeper than any form, and far from where recursive readers run out of stack. */
 const MAX_DEPTH = 32;
 
@@ -26,7 +26,6 @@ export const stepData = z
     });
   })
   .pipe(z.record(z.string(), z.json(), 'must be a JSON object'));
-export type StepData = z.infer<typeof stepData>;
 
 /** Walks without recursion: what is nested too deeply must not end the walk before it is refused. */
 function findComplaint(

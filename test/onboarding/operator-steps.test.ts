@@ -2,7 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { composeApp } from '../../lib/compose.ts';
 import { ConfigError, loadConfig } from '../../lib/config.ts';
 import { isUserId } from '../../lib/identity/user-id.ts';
-import { readSession, writeStep } from '../../lib/onboarding/session.ts';
+import { callStart, markErased } from '../../lib/kv/erasure-mark.ts';
+import { type Ask, both } from '../../lib/kv/kv.ts';
+import { deleteSession, readSession, type Session, writeStep } from '../../lib/onboarding/session.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import { findProvider, type ProviderId } from '../../lib/providers/catalogue.ts';
 import { Secret } from '../../lib/secret.ts';
@@ -158,26 +160,51 @@ test('a clock set back never shows an end before the start', async () => {
 });
 
 describe('a step decided on a view that is no longer true', () => {
-  const view = { v: 1, status: 'completed', doneAt: '2026-03-01T10:00:00.000Z' } as const;
+  const record = { v: 1, status: 'completed', doneAt: '2026-03-01T10:00:00.000Z' } as const;
+
+  async function openSession() {
+    const { app, user } = await openApp({});
+    const start = await callStart(user, new Date());
+    return {
+      app,
+      user,
+      start,
+      read: () => app.kv.ask(readSession(user, ['a', 'b'], start)),
+      write: (seen: Session, step: string) => app.kv.ask(writeStep(user, seen, step, record, start)),
+    };
+  }
 
   test('is not written after another tab wrote', async () => {
-    const { app, user } = await openApp({});
-    const seen = await app.kv.ask(readSession(user, ['a', 'b'], new Date()));
-    expect(await app.kv.ask(writeStep(user, seen, 'a', view))).toBe(true);
-    expect(await app.kv.ask(writeStep(user, seen, 'b', view))).toBe(false);
-    expect((await app.kv.ask(readSession(user, ['a', 'b'], new Date()))).done.has('b')).toBe(false);
+    const { read, write } = await openSession();
+    const seen = await read();
+    expect(await write(seen, 'a')).toBe(true);
+    expect(await write(seen, 'b')).toBe(false);
+    expect([...(await read()).done.keys()]).toEqual(['a']);
   });
 
   test('is not written after the session was started over, and brought as far again', async () => {
-    const { app, user } = await openApp({});
-    const read = () => app.kv.ask(readSession(user, ['a', 'b'], new Date()));
-    await app.kv.ask(writeStep(user, await read(), 'a', view));
+    const { app, user, read, write } = await openSession();
+    await write(await read(), 'a');
     const seen = await read();
     await app.onboarding.startOver(user);
-    expect(await app.kv.ask(writeStep(user, seen, 'b', view))).toBe(false);
-    await app.kv.ask(writeStep(user, await read(), 'a', view));
-    expect(await app.kv.ask(writeStep(user, seen, 'b', view))).toBe(false);
+    expect(await write(seen, 'b')).toBe(false);
+    await write(await read(), 'a');
+    expect(await write(seen, 'b')).toBe(false);
     expect([...(await read()).done.keys()]).toEqual(['a']);
+  });
+
+  test('is not written after the user was erased, and not even a start is', async () => {
+    const { app, user, start, read, write } = await openSession();
+    const seen = await read();
+    await app.kv.ask(both(markErased(start), deleteSession(user)));
+    await expect(write(seen, 'a')).rejects.toMatchObject({ code: 'account_erased' });
+    await read();
+    const left: Ask<unknown> = {
+      commands: 1,
+      add: (batch) => void batch.exists(`userkeys:onboarding:${user}`),
+      read: ([count]) => Number(count),
+    };
+    expect(await app.kv.ask(left)).toBe(0);
   });
 });
 
