@@ -14,7 +14,7 @@ import { requestHeaders, responseHeaders } from './forward-headers.ts';
 import { judgeCall, type KeyVerdict } from './judge-answer.ts';
 import { hasLinkMembers, leadHeadersBack, leadMembersBack, type WayBack, wayBack } from './lead-back.ts';
 import { type BaseUrls, joinProviderUrl, providerBase } from './provider-url.ts';
-import { createRedactor } from './redact.ts';
+import { createPlainRedactor, createRedactor } from './redact.ts';
 
 export type Via = { readonly send: Send; readonly baseUrls: BaseUrls; readonly providerTimeoutMs: number };
 
@@ -103,7 +103,7 @@ async function passDown(
     await answer.body.cancel();
     throw new Problem('provider_redirected', { members: { upstreamStatus: status } });
   }
-  const redact = await createRedactor(exchange.key);
+  const redact = status < 400 ? createPlainRedactor(exchange.key) : await createRedactor(exchange.key);
   const headers = responseHeaders(answer.headers, redact);
   leadHeadersBack(headers, provider, way);
   if (request.method === 'HEAD' || NULL_BODY_STATUSES.has(status)) {

@@ -19,6 +19,11 @@ const LONG_WORD = new RegExp(`[\\w-]{${LEAST_BARE_PIECE},}`, 'g');
 const TOLD_END =
   /\b(end(?:s|ing) (?:in|with)|last (?:four|4)(?: \w+)?(?: are| is)?:?)(\s+["'`(]*)([\w-]{2,})/gi;
 
+/** A function that takes the key out of a text as it is: for answers without an error, which do not speak of keys. */
+export function createPlainRedactor(key: Secret): (text: string) => string {
+  return (text) => text.replaceAll(key.reveal(), REPLACEMENT);
+}
+
 /**
  * A function that takes the key out of a text: as it is, percent-encoded, JSON-escaped, in base64, its SHA-256,
  * masked, or a piece of it.
