@@ -10,6 +10,9 @@ import { call } from '../support/call.ts';
 import { startWorld } from '../support/start-world.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
+/** Hundreds of changes one after the other, on a machine that may be busy. */
+const PATIENCE_MS = 120_000;
+
 const NODE = join(import.meta.dirname, '../../node_modules/.bin/node');
 
 function run(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
@@ -25,7 +28,9 @@ async function exitCode(child: ChildProcess): Promise<unknown> {
   return (await once(child, 'exit'))[0];
 }
 
-test('200 changes at once from four processes lose nothing, of theirs or of what was there', async () => {
+test('200 changes at once from four processes lose nothing, of theirs or of what was there', {
+  timeout: PATIENCE_MS,
+}, async () => {
   const path = join(await temporaryDirectory(), '.env');
   await writeFile(path, '# mine\nexport MINE="a b"\r\n');
   const writers = ['A', 'B', 'C', 'D'].map((prefix) => run('write-variables.ts', [path, prefix, '50']));
@@ -39,7 +44,9 @@ test('200 changes at once from four processes lose nothing, of theirs or of what
   expect(content.trimEnd().split('\n')).toHaveLength(202);
 });
 
-test('200 saves at once from four processes are all counted, and .env ends with the keys that KV has', async () => {
+test('200 saves at once from four processes are all counted, and .env ends with the keys that KV has', {
+  timeout: PATIENCE_MS,
+}, async () => {
   const directory = await temporaryDirectory();
   const world = await startWorld({ mode: 'local', env: { ENV_FILE: join(directory, '.env') } });
   onTestFinished(() => world.close());
