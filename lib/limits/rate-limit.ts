@@ -44,9 +44,9 @@ export function countCall(user: UserId, limit: number, now: Date): Ask<void> {
 /** A user's counters: of this minute and the one before, and of the next for a clock that is behind. */
 export const callCountData: UserData = {
   name: 'callsInTheLastMinutes',
-  kvKeys: (user, now) => [-1, 0, 1].map((offset) => counterKey(user, windowAt(now) + offset)),
+  kvKeys: counterKeys,
   read(user, now) {
-    const keys = this.kvKeys(user, now);
+    const keys = counterKeys(user, now);
     return {
       commands: 1,
       add(batch) {
@@ -57,6 +57,10 @@ export const callCountData: UserData = {
     };
   },
 };
+
+function counterKeys(user: UserId, now: Date): readonly string[] {
+  return [-1, 0, 1].map((offset) => counterKey(user, windowAt(now) + offset));
+}
 
 function counterKey(user: UserId, window: number): string {
   return `userkeys:calls:${window}:${user}`;

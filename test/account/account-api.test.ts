@@ -1,0 +1,152 @@
+import { createClient } from '@vercel/kv';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { call, type HandlerModule } from '../support/call.ts';
+import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { dumpStore } from './store-dump.ts';
+
+let world: World;
+let account: HandlerModule;
+let key: HandlerModule;
+let onboarding: HandlerModule;
+let proxy: HandlerModule;
+let store: ReturnType<typeof createClient>;
+let count = 0;
+
+beforeAll(async () => {
+  world = await startWorld();
+  account = await import('../../api/account.ts');
+  key = await import('../../api/keys/[provider].ts');
+  onboarding = await import('../../api/onboarding.ts');
+  proxy = await import('../../api/proxy.ts');
+  store = createClient({ url: world.kv.url, token: world.kv.token, automaticDeserialization: false });
+});
+afterAll(() => world.close());
+
+async function newUser(): Promise<{ sub: string; token: string }> {
+  count += 1;
+  const sub = `leaver ${count}:[x]*`;
+  return { sub, token: await world.tokenFor(sub) };
+}
+const save = (token: string, provider: string, value = newProviderKey()) =>
+  call(key, `/api/keys/${provider}`, { method: 'PUT', token, json: { key: value } });
+const read = async (token: string) => (await call(account, '/api/account', { token })).json();
+const erase = (token: string) => call(account, '/api/account', { method: 'DELETE', token });
+const traces = async (sub: string) => (await dumpStore(world.kv)).filter((line) => line.includes(sub));
+
+describe('GET /api/account', () => {
+  test('gives everything stored about the caller, and no key, sealed or open', async () => {
+    const { sub, token } = await newUser();
+    const [first, second] = [newProviderKey(), newProviderKey()];
+    await save(token, 'openai', first);
+    await save(token, 'exa', second);
+    await call(proxy, '/api/proxy/openai/v1/models', { token });
+    await call(onboarding, '/api/onboarding', {
+      method: 'PATCH',
+      token,
+      json: { step: 'api-keys', status: 'completed', data: { site: 'https://site.example' } },
+    });
+    await expect.poll(() => store.hget(`userkeys:used:${sub}`, 'openai')).toMatch(/^\d{4}-/);
+    const response = await call(account, '/api/account', { token });
+    expect(response.status).toBe(200);
+    const text = await response.text();
+    for (const secret of [first, second, 'eyJ', '"jwe"']) expect(text).not.toContain(secret);
+    const shown = JSON.parse(text);
+    expect(shown).toMatchObject({ user: sub, exportedAt: expect.any(String), callsInTheLastMinutes: 5 });
+    expect(shown.keys).toHaveLength(2);
+    expect(shown.keys).toContainEqual({
+      provider: 'openai',
+      hint: first.slice(-4),
+      status: 'valid',
+      version: 1,
+      createdAt: expect.any(String),
+      updatedAt: expect.any(String),
+      lastUsedAt: expect.any(String),
+    });
+    expect(shown.onboarding).toMatchObject({
+      startedAt: expect.any(String),
+      steps: [{ id: 'api-keys', status: 'completed', data: { site: 'https://site.example' } }],
+    });
+  });
+
+  test('creates nothing for a user of whom nothing is stored, but the count of this call', async () => {
+    const { sub, token } = await newUser();
+    expect(await read(token)).toMatchObject({ keys: [], onboarding: null });
+    const left = await traces(sub);
+    expect(left).toHaveLength(1);
+    expect(left[0]).toMatch(/^userkeys:calls:/);
+  });
+
+  test('shows damaged records and those of unknown providers', async () => {
+    const { sub, token } = await newUser();
+    await save(token, 'exa');
+    await store.hset(`userkeys:keys:${sub}`, { openai: '{', later: '{"v":7}' });
+    await store.hset(`userkeys:onboarding:${sub}`, { 'step:gone': 'not json' });
+    const shown = await read(token);
+    expect(shown.keys).toHaveLength(3);
+    expect(shown.keys).toContainEqual({ provider: 'later', status: 'unreadable', lastUsedAt: null });
+    expect(shown.onboarding.steps).toEqual([{ id: 'gone', text: 'not json' }]);
+  });
+
+  test('needs a token', async () => {
+    for (const method of ['GET', 'DELETE']) {
+      expect((await call(account, '/api/account', { method })).status).toBe(401);
+    }
+  });
+});
+
+describe('DELETE /api/account', () => {
+  test('erases every trace of the caller, the count of this very call included, and nobody else’s', async () => {
+    const [leaver, stayer] = [await newUser(), await newUser()];
+    for (const { token } of [leaver, stayer]) {
+      await save(token, 'openai');
+      await call(onboarding, '/api/onboarding', { token });
+    }
+    const before = (await traces(stayer.sub)).sort();
+    expect((await traces(leaver.sub)).length).toBeGreaterThanOrEqual(3);
+    expect((await erase(leaver.token)).status).toBe(204);
+    expect(await traces(leaver.sub)).toEqual([]);
+    expect((await traces(stayer.sub)).sort()).toEqual(before);
+  });
+
+  test('can be repeated, also for a user of whom nothing is stored, and finishes what was cut off half-way', async () => {
+    const { sub, token } = await newUser();
+    expect((await erase(token)).status).toBe(204);
+    expect((await erase(token)).status).toBe(204);
+    await save(token, 'openai');
+    await store.hset(`userkeys:used:${sub}`, { openai: 'x' });
+    await store.del(`userkeys:keys:${sub}`);
+    expect((await erase(token)).status).toBe(204);
+    expect(await traces(sub)).toEqual([]);
+  });
+
+  test('of many at once leaves nothing either, and a user can come back at once', async () => {
+    const { sub, token } = await newUser();
+    await save(token, 'openai');
+    const responses = await Promise.all(Array.from({ length: 5 }, () => erase(token)));
+    for (const response of responses) expect(response.status).toBe(204);
+    expect(await traces(sub)).toEqual([]);
+    expect((await save(token, 'openai')).status).toBe(201);
+    expect((await read(token)).keys).toMatchObject([{ provider: 'openai', version: 1 }]);
+  });
+
+  test('is no way around the limit of calls: more than ten in a quarter of an hour are refused', async () => {
+    const { token } = await newUser();
+    for (let times = 0; times < 10; times += 1) expect((await erase(token)).status).toBe(204);
+    const refused = await erase(token);
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(60);
+  });
+
+  test('leaves a mark that names nobody and is gone in a quarter of an hour', async () => {
+    const { token } = await newUser();
+    await erase(token);
+    const marks = await store.keys('userkeys:erased:*');
+    expect(marks.length).toBeGreaterThan(0);
+    for (const mark of marks) {
+      expect(mark).toMatch(/^userkeys:erased:[0-9a-f]{64}$/);
+      const lifetime = await store.ttl(mark);
+      expect(lifetime).toBeGreaterThan(800);
+      expect(lifetime).toBeLessThanOrEqual(900);
+    }
+  });
+});

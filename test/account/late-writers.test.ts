@@ -1,0 +1,120 @@
+/** What was under way when a user left. */
+import { createClient } from '@vercel/kv';
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { callStart, lateWrite } from '../../lib/kv/erasure-mark.ts';
+import { connect, userId } from '../rotation/fill-store.ts';
+import { type Answer, json, usual } from '../support/answers.ts';
+import { call, type HandlerModule } from '../support/call.ts';
+import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { dumpStore } from './store-dump.ts';
+
+let world: World;
+let account: HandlerModule;
+let key: HandlerModule;
+let proxy: HandlerModule;
+let count = 0;
+let sub: string;
+let token: string;
+
+beforeAll(async () => {
+  world = await startWorld();
+  account = await import('../../api/account.ts');
+  key = await import('../../api/keys/[provider].ts');
+  proxy = await import('../../api/proxy.ts');
+});
+afterAll(() => world.close());
+afterEach(() => world.providers.reset());
+
+async function newUser(): Promise<void> {
+  count += 1;
+  sub = `late-${count}`;
+  token = await world.tokenFor(sub);
+}
+const save = () => call(key, '/api/keys/openai', { method: 'PUT', token, json: { key: newProviderKey() } });
+const erase = async () =>
+  expect((await call(account, '/api/account', { method: 'DELETE', token })).status).toBe(204);
+const traces = async () => (await dumpStore(world.kv)).filter((line) => line.includes(sub));
+
+/** An answer that the provider gives when it is released; `asked` settles when the provider was asked. */
+function held(answer: Answer): { readonly asked: Promise<void>; readonly release: () => void } {
+  let release = () => {};
+  const released = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const asked = new Promise<void>((resolve) => {
+    world.providers.answerNextWith(async (recorded, response) => {
+      resolve();
+      await released;
+      await answer(recorded, response);
+    });
+  });
+  return { asked, release };
+}
+
+test.each([
+  ['a first key', false],
+  ['a key in place of another', true],
+])(
+  'a save of %s that still waits for its provider is refused and stores nothing',
+  async (_what, replaces) => {
+    await newUser();
+    if (replaces) await save();
+    const provider = held(usual);
+    const saving = save();
+    await provider.asked;
+    await erase();
+    provider.release();
+    const response = await saving;
+    expect(response.status).toBe(409);
+    expect(await response.json()).toMatchObject({ code: 'account_erased' });
+    expect(await traces()).toEqual([]);
+  },
+);
+
+test('a check that still waits for its provider brings nothing back', async () => {
+  await newUser();
+  await save();
+  const provider = held(json({}, 401));
+  const checking = call(key, '/api/keys/openai', { method: 'POST', token });
+  await provider.asked;
+  await erase();
+  provider.release();
+  expect((await checking).status).toBe(200);
+  expect(await traces()).toEqual([]);
+});
+
+test('a call that is answered after the erasure notes nothing, also when the user is back by then', async () => {
+  await newUser();
+  await save();
+  const provider = held(usual);
+  const calling = call(proxy, '/api/proxy/openai/v1/models', { token });
+  await provider.asked;
+  await erase();
+  provider.release();
+  expect((await calling).status).toBe(200);
+  // What is noted after the response is sent in order, so that a later request finds it done.
+  await call(proxy, '/api/proxy/openai/v1/models', { token: await world.tokenFor('somebody else') });
+  expect(await traces()).toEqual([]);
+});
+
+test('a late write goes through for a call that began after the erasure, and not for one from before', async () => {
+  await newUser();
+  const kv = connect(world.kv);
+  const store = createClient({ url: world.kv.url, token: world.kv.token });
+  const user = userId(sub);
+  const write = async (beganAt: Date) =>
+    kv.ask(
+      lateWrite(await callStart(user, beganAt), {
+        script: `redis.call('RPUSH', KEYS[1], ARGV[1]) return 1`,
+        keys: [`userkeys:notes:${sub}`],
+        args: ['note'],
+      }),
+    );
+  const before = new Date();
+  await write(before);
+  expect(await store.llen(`userkeys:notes:${sub}`)).toBe(1);
+  await erase();
+  await write(before);
+  await write(new Date(Date.now() + 60_000));
+  expect(await store.llen(`userkeys:notes:${sub}`)).toBe(2);
+});

@@ -1,0 +1,112 @@
+/** Nothing about a user may be stored that leaving does not erase, whoever adds it and wherever. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { allUserData } from '../../lib/account/all-user-data.ts';
+import { userId } from '../rotation/fill-store.ts';
+import { call, type HandlerModule } from '../support/call.ts';
+import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { functionFiles } from './function-modules.ts';
+import { dumpStore } from './store-dump.ts';
+
+const ROOT = resolve(import.meta.dirname, '../..');
+const HOBBY_LIMIT = 12;
+/** What the store holds that is about nobody. */
+const ABOUT_NOBODY = ['erased', 'retired', 'rotation'];
+
+const sub = 'auth0|leaver-4711';
+let world: World;
+let token: string;
+const modules = new Map<string, HandlerModule>();
+
+beforeAll(async () => {
+  world = await startWorld();
+  token = await world.tokenFor(sub);
+  for (const file of await functionFiles()) modules.set(file, await import(join(ROOT, 'api', file)));
+});
+afterAll(() => world.close());
+
+type Drive = (module: HandlerModule) => Promise<unknown>;
+const get =
+  (path: string): Drive =>
+  (module) =>
+    call(module, path, { token });
+const post =
+  (path: string, json: unknown): Drive =>
+  (module) =>
+    call(module, path, { method: 'POST', token, json });
+
+/** One use of every function that could write something down. A new function needs one here. */
+const DRIVES: Readonly<Record<string, readonly Drive[]>> = {
+  'keys/[provider].ts': [
+    ...['openai', 'exa', 'gemini'].map(
+      (provider): Drive =>
+        (module) =>
+          call(module, `/api/keys/${provider}`, { method: 'PUT', token, json: { key: newProviderKey() } }),
+    ),
+    post('/api/keys/openai', undefined),
+    get('/api/keys/openai'),
+    (module) => call(module, '/api/keys/exa', { method: 'PUT', token, json: { key: 'refused-key-of-mine' } }),
+  ],
+  'keys/index.ts': [get('/api/keys')],
+  'onboarding.ts': [
+    get('/api/onboarding'),
+    (module) =>
+      call(module, '/api/onboarding', {
+        method: 'PATCH',
+        token,
+        json: { step: 'api-keys', status: 'completed', data: { who: sub } },
+      }),
+  ],
+  'proxy.ts': [
+    get('/api/proxy/openai/v1/models'),
+    post('/api/proxy/openai/v1/chat/completions', { model: 'm', messages: [] }),
+    post('/api/proxy/openai/v1/chat/completions', { model: 'm', messages: [], stream: true }),
+    get('/api/proxy/mistral/v1/models'),
+  ],
+  'generate.ts': [
+    post('/api/generate', { provider: 'openai', prompt: 'Hello' }),
+    post('/api/generate', { provider: 'gemini', prompt: 'Hello', stream: true }),
+  ],
+  'search.ts': [post('/api/search', { query: 'x' })],
+  'account.ts': [get('/api/account')],
+  'cron/rotate.ts': [(module) => call(module, '/api/cron/rotate', { token: world.env.CRON_SECRET ?? '' })],
+  'audit.ts': [get('/api/audit')],
+  'usage.ts': [get('/api/usage')],
+  'guards.ts': [get('/api/guards')],
+  'providers.ts': [get('/api/providers')],
+  'health.ts': [get('/api/health')],
+};
+
+test('after every function was used and the user has left, no KV key, field or value mentions them', async () => {
+  for (const [file, module] of modules) {
+    expect(DRIVES, `${file} needs to be driven here`).toHaveProperty([file]);
+    for (const drive of DRIVES[file] ?? []) {
+      const response = await drive(module);
+      if (response instanceof Response) await response.text();
+    }
+  }
+  const traces = async () => (await dumpStore(world.kv)).filter((line) => line.includes(sub));
+  await expect.poll(async () => (await traces()).join()).toContain('userkeys:used:');
+  expect((await traces()).length).toBeGreaterThanOrEqual(4);
+  const account = modules.get('account.ts') ?? {};
+  expect((await call(account, '/api/account', { method: 'DELETE', token })).status).toBe(204);
+  expect(await traces()).toEqual([]);
+});
+
+test('every kind of KV key that lib/ names is erased, or about nobody', async () => {
+  const entries = await readdir(join(ROOT, 'lib'), { recursive: true, withFileTypes: true });
+  const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.ts'));
+  const texts = await Promise.all(files.map((entry) => readFile(join(entry.parentPath, entry.name), 'utf8')));
+  const named = new Set(
+    texts.flatMap((text) => [...text.matchAll(/['"`]userkeys:([a-z]+)/g)].map(([, kind]) => kind)),
+  );
+  const erased = allUserData.flatMap(({ kvKeys }) => [...kvKeys(userId(sub), new Date())]);
+  for (const key of erased) expect(key).toContain(sub);
+  const known = [...ABOUT_NOBODY, ...erased.map((key) => key.split(':')[1])];
+  expect([...named].filter((kind) => !known.includes(kind))).toEqual([]);
+});
+
+test(`there are at most ${HOBBY_LIMIT} functions`, async () => {
+  expect((await functionFiles()).length).toBeLessThanOrEqual(HOBBY_LIMIT);
+});
