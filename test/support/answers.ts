@@ -8,7 +8,7 @@ import type { RecordedCall } from './recorded-call.ts';
 export type Answer = (call: RecordedCall, response: ServerResponse) => void | Promise<void>;
 
 /** Keys that begin with this are refused by `usual`, on key checks and on calls. */
-const REFUSED_KEY_PREFIX = 'refused-';
+export const REFUSED_KEY_PREFIX = 'refused-';
 
 /**
  * A healthy provider: key checks tell good keys from those beginning with `refused-`, text endpoints answer

@@ -91,7 +91,7 @@ export class DeleteDialog extends LitElement {
             : nothing
         }
         <div class="row">
-          <button autofocus @click=${this.#close}>Keep it</button>
+          <button @click=${this.#close}>Keep it</button>
           <button class="danger" aria-disabled=${this.isDeleting ? 'true' : 'false'} @click=${this.#delete}>
             ${this.isDeleting ? html`<span class="spinner"></span> Deleting` : 'Delete key'}
           </button>

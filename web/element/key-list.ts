@@ -1,4 +1,4 @@
-import { html, LitElement, nothing, type TemplateResult } from 'lit';
+import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
 import type { Provider, ProviderName, StoredKey } from '../client/answers.ts';
 import type { Client } from '../client.ts';
@@ -29,6 +29,8 @@ export class KeyList extends LitElement {
   declare openForm: ProviderName | undefined;
   declare search: string;
   declare showsAll: boolean;
+  /** The provider whose card is about to move, since its key was saved or removed. */
+  #moving: ProviderName | undefined;
 
   constructor() {
     super();
@@ -45,6 +47,12 @@ export class KeyList extends LitElement {
     this.showsAll = true;
     this.openForm = provider;
     await this.updateComplete;
+  }
+
+  protected override updated(changed: PropertyValues<this>): void {
+    if (!changed.has('keys') || this.#moving === undefined) return;
+    void this.#followCard(this.#moving);
+    this.#moving = undefined;
   }
 
   protected override render(): TemplateResult {
@@ -128,23 +136,28 @@ export class KeyList extends LitElement {
     if (!open) this.#card(provider)?.focusOpener();
   }
 
-  /** The card has moved up to the user's own, so the focus goes there with it. */
-  #whenSaved = async ({ detail }: CustomEvent<StoredKey>): Promise<void> => {
+  #whenSaved = ({ detail }: CustomEvent<StoredKey>): void => {
     this.openForm = undefined;
     this.search = '';
-    await this.updateComplete;
-    const card = this.#card(detail.provider);
+    this.#moving = detail.provider;
+  };
+
+  #whenRemoved = ({ detail }: CustomEvent<Pick<StoredKey, 'provider'>>): void => {
+    this.openForm = undefined;
+    this.#moving = detail.provider;
+  };
+
+  /** The focus goes with a card that has moved up to the user's own; from one that has left, to the title. */
+  async #followCard(provider: ProviderName): Promise<void> {
+    if (!this.keys.some((key) => key.provider === provider)) {
+      this.renderRoot.querySelector<HTMLElement>('.title')?.focus();
+      return;
+    }
+    const card = this.#card(provider);
     await card?.updateComplete;
     card?.focus();
     card?.scrollIntoView({ block: 'nearest' });
-  };
-
-  /** The card has moved away; the title nearest to where it was takes the focus. */
-  #whenRemoved = async (): Promise<void> => {
-    this.openForm = undefined;
-    await this.updateComplete;
-    this.renderRoot.querySelector<HTMLElement>('.title')?.focus();
-  };
+  }
 
   #searchFor = (event: Event): void => {
     if (event.target instanceof HTMLInputElement) this.search = event.target.value;

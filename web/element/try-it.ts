@@ -72,7 +72,7 @@ export class TryIt extends LitElement {
       <div class="card"><form @submit=${this.#submit}>
         <div class="field">
           <label for="prompt">Your prompt</label>
-          <textarea id="prompt" rows="3" maxlength="4000" @keydown=${this.#submitOnShortcut}>${FIRST_PROMPT}</textarea>
+          <textarea id="prompt" rows="3" maxlength="4000" .value=${FIRST_PROMPT} @keydown=${this.#submitOnShortcut}></textarea>
         </div>
         <div class="row">
           <div class="field">

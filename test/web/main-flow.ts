@@ -1,0 +1,239 @@
+import type { Browser, BrowserContext, Page } from 'playwright-core';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { events, REFUSED_KEY_PREFIX, reset } from '../support/answers.ts';
+import { newProviderKey } from '../support/start-world.ts';
+import { findBarriers } from './support/axe.ts';
+import { launchChromium } from './support/chromium.ts';
+import { everythingOn, recordTraces } from './support/find-traces.ts';
+import { type KeyPage, keyPage } from './support/key-page.ts';
+import type { Site } from './support/start-site.ts';
+
+const GEMINI = 'Google Gemini';
+const EXA = 'Exa';
+const OPENAI = 'OpenAI';
+
+/**
+ * A new user's way through the page, from the first visit to changing keys later. The tests build on each other,
+ * as the visit does.
+ */
+export function mainFlow(start: () => Promise<Site>, startTimeoutMs: number): void {
+  let site: Site;
+  let browser: Browser;
+  let context: BrowserContext;
+  let page: Page;
+  let person: KeyPage;
+  let traces: ReturnType<typeof recordTraces>;
+  const keys = {
+    wrong: newProviderKey(REFUSED_KEY_PREFIX),
+    gemini: newProviderKey('AIza'),
+    exa: newProviderKey('exa-'),
+    openai: newProviderKey(),
+    newGemini: newProviderKey('AIza'),
+  };
+
+  beforeAll(async () => {
+    [site, browser] = await Promise.all([start(), launchChromium()]);
+    context = await browser.newContext();
+    context.setDefaultTimeout(10_000);
+    traces = recordTraces(context);
+    page = await context.newPage();
+    person = keyPage(page);
+  }, startTimeoutMs);
+  afterAll(async () => {
+    await browser?.close();
+    await site?.close();
+  });
+
+  /** No key that was ever typed is anywhere in the page, its storage, its console or an address. */
+  async function expectNoKey(): Promise<void> {
+    const everything = [await everythingOn(page), ...traces.console, ...traces.urls].join('\n');
+    for (const [name, key] of Object.entries(keys)) expect(everything.includes(key), name).toBe(false);
+  }
+
+  test('signs in, and is asked for a first key', async () => {
+    await page.goto(site.url);
+    expect(await findBarriers(page)).toEqual([]);
+    await person.signIn(site.url, 'alice');
+    await person.heading('Add your API keys').waitFor();
+    await page.getByText('No key added yet').waitFor();
+    expect(await findBarriers(page)).toEqual([]);
+  });
+
+  test('cannot go on without a key, and is told so', async () => {
+    await person.button('Continue').click();
+    await page.getByText('Add a key of any provider first.').waitFor();
+  });
+
+  test('a wrong key is refused with the reason and what to do, and the field is empty again', async () => {
+    await person.openForm(GEMINI);
+    const link = person.card(GEMINI).getByRole('link', { name: 'aistudio.google.com/apikey' });
+    expect(await link.getAttribute('href')).toBe('https://aistudio.google.com/apikey');
+    await person.saveKey(GEMINI, keys.wrong);
+    await page.getByText('Google Gemini does not accept this key.').waitFor();
+    await page.getByRole('link', { name: 'Open Google Gemini' }).waitFor();
+    const field = page.getByLabel('Your Google Gemini API key');
+    expect(await field.inputValue()).toBe('');
+    expect(await field.getAttribute('aria-invalid')).toBe('true');
+    expect(await findBarriers(page)).toEqual([]);
+    await expectNoKey();
+  });
+
+  test('saving shows that it is working; the key is then stored, masked, and nowhere in the page', async () => {
+    let answer = () => {};
+    const answered = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    site.world.providers.answerNextWith(async (call, response) => {
+      await call.received;
+      await answered;
+      response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
+    });
+    await person.saveKey(GEMINI, keys.gemini);
+    await page.getByText('Asking Google Gemini whether this key works').waitFor();
+    expect(await findBarriers(page)).toEqual([]);
+    answer();
+    await person.status(GEMINI, 'Valid').waitFor();
+    await person.card(GEMINI).getByText(keys.gemini.slice(-4)).waitFor();
+    await person.card(GEMINI).getByText('Not used yet').waitFor();
+    const added = person.card(GEMINI).getByText('just now');
+    expect(await added.getAttribute('title')).toContain(String(new Date().getFullYear()));
+    expect(await focusedText(page)).toBe(GEMINI);
+    await expectNoKey();
+  });
+
+  test('a key that could not be checked is stored, says so, and can be checked again', async () => {
+    site.world.providers.answerNextWith(reset);
+    await person.openForm(OPENAI);
+    await person.saveKey(OPENAI, keys.openai);
+    await person.status(OPENAI, 'Not verified').waitFor();
+    await page.getByText('Saved, but OpenAI could not be asked about it.').waitFor();
+    expect(await findBarriers(page)).toEqual([]);
+    await person.button('Check again: OpenAI').click();
+    await person.status(OPENAI, 'Valid').waitFor();
+    await expectNoKey();
+  });
+
+  test('a third provider is found by searching', async () => {
+    await page.getByRole('searchbox').fill('search agents');
+    await page.getByText('2 providers found').waitFor();
+    expect(await findBarriers(page)).toEqual([]);
+    await person.openForm(EXA);
+    await person.saveKey(EXA, keys.exa);
+    await person.status(EXA, 'Valid').waitFor();
+    await page.getByText('3 keys added').waitFor();
+  });
+
+  test('a reload in the middle loses nothing', async () => {
+    await person.button('Continue').click();
+    await person.heading('Try it').waitFor();
+    await page.reload();
+    await person.heading('Try it').waitFor();
+    await person.button('API keys (completed)').click();
+    for (const provider of [GEMINI, EXA, OPENAI]) await person.status(provider, 'Valid').waitFor();
+    await person.button('Continue').click();
+    await person.heading('Try it').waitFor();
+  });
+
+  test('a first prompt is answered as it is written, paid with the user’s own key', async () => {
+    site.world.providers.reset();
+    let writeRest = () => {};
+    const rest = new Promise<void>((resolve) => {
+      writeRest = resolve;
+    });
+    const piece = (text: string) =>
+      `data: ${JSON.stringify({ candidates: [{ content: { role: 'model', parts: [{ text }] }, index: 0 }] })}`;
+    site.world.providers.answerNextWith(
+      events([piece('A first piece'), piece(' and the rest.')], {
+        before: (index) => (index === 1 ? rest : undefined),
+      }),
+    );
+    await page.getByLabel('Your prompt').fill('Say something.');
+    await person.button('Send').click();
+    await page.getByText('A first piece', { exact: true }).waitFor();
+    writeRest();
+    await page.getByText('A first piece and the rest.', { exact: true }).waitFor();
+    await page.getByText('paid with your own key').waitFor();
+    expect(site.world.calls.map(({ provider, credential }) => [provider, credential])).toEqual([
+      ['gemini', keys.gemini],
+    ]);
+    expect(await findBarriers(page)).toEqual([]);
+  });
+
+  test('finishes, and sees the keys from then on', async () => {
+    await person.button('Continue').click();
+    await person.heading('That’s all it takes').waitFor();
+    expect(await findBarriers(page)).toEqual([]);
+    await person.button('Finish').click();
+    await person.heading('You’re all set').waitFor();
+    expect(await focusedText(page)).toBe('You’re all set');
+    await person.card(GEMINI).getByText('Used just now').waitFor();
+    await page.reload();
+    await person.heading('API keys').waitFor();
+    await person.card(GEMINI).getByText(/^Used/).waitFor();
+    expect(await findBarriers(page)).toEqual([]);
+  });
+
+  test('replaces a key: the new one pays from then on', async () => {
+    await person.openForm(GEMINI);
+    await person.saveKey(GEMINI, keys.newGemini);
+    await person.card(GEMINI).getByText(keys.newGemini.slice(-4)).waitFor();
+    await person.card(GEMINI).getByText('Replaced just now').waitFor();
+    site.world.providers.reset();
+    await person.button('Send').click();
+    await page.getByText('Hello from gemini').waitFor();
+    expect(site.world.calls.at(-1)?.credential).toBe(keys.newGemini);
+  });
+
+  test('deletes a key only after being asked, and the focus is never lost', async () => {
+    const opener = person.button('Delete: Exa');
+    await opener.click();
+    await page.getByRole('dialog', { name: 'Delete your Exa key?' }).waitFor();
+    expect(await findBarriers(page)).toEqual([]);
+    await page.keyboard.press('Escape');
+    expect(await opener.evaluate((element) => element.matches(':focus'))).toBe(true);
+    await opener.click();
+    await person.button('Delete key').click();
+    await person.button('Add key: Exa').waitFor();
+    expect(await focusedText(page)).toBe('Your keys');
+    await page.reload();
+    await person.heading('API keys').waitFor();
+    expect(await person.button('Delete: Exa').count()).toBe(0);
+  });
+
+  test('no key is left anywhere, and the console is clean', async () => {
+    await expectNoKey();
+    const stored = await page.evaluate(() => [Object.keys(localStorage), Object.keys(sessionStorage)]);
+    expect(stored).toEqual([[], ['userkeys_demo_user']]);
+    // The browser itself notes the two refusals: no key yet, and the wrong key.
+    expect(traces.console.filter((line) => !/status of (409|422)/.test(line))).toEqual([]);
+  });
+
+  test('a second user in another browser sees none of it', async () => {
+    const elsewhere = await browser.newContext();
+    const otherPage = await elsewhere.newPage();
+    const other = keyPage(otherPage);
+    await other.signIn(site.url, 'bob');
+    await other.heading('Add your API keys').waitFor();
+    await otherPage.getByText('No key added yet').waitFor();
+    const everything = await everythingOn(otherPage);
+    for (const key of Object.values(keys)) expect(everything.includes(key.slice(-4))).toBe(false);
+    await elsewhere.close();
+  });
+
+  test('signing out shows nothing of the user, and the next one starts anew in the same browser', async () => {
+    await person.button('Sign out').click();
+    await person.heading('Who are you today?').waitFor();
+    expect((await everythingOn(page)).includes(keys.newGemini.slice(-4))).toBe(false);
+    await person.button('bob').click();
+    await page.getByText('No key added yet').waitFor();
+  });
+}
+
+/** The text of what has the focus, through every shadow root. */
+async function focusedText(page: Page): Promise<string | undefined> {
+  return page.evaluate(() => {
+    let element = document.activeElement;
+    while (element?.shadowRoot?.activeElement) element = element.shadowRoot.activeElement;
+    return element?.textContent?.trim();
+  });
+}

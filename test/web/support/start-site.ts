@@ -1,0 +1,46 @@
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { startFunctions } from '../../../dev/host/start-functions.ts';
+import { type Issuer, startIssuer } from '../../../dev/issuer/start-issuer.ts';
+import { startWorld, type World } from '../../support/start-world.ts';
+import { buildPage } from './build-page.ts';
+
+const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** The page and the functions on one origin, and everything they talk to. */
+export type Site = {
+  readonly url: string;
+  readonly world: World;
+  /** Hands out tokens for alice and bob. */
+  readonly issuer: Issuer;
+  close(): Promise<void>;
+};
+
+/** Under the development host, in production mode: every user has their own keys. */
+export async function startSite(env: Readonly<Record<string, string>> = {}): Promise<Site> {
+  const [page, issuer, root] = await Promise.all([
+    buildPage(),
+    startIssuer(),
+    mkdtemp(join(tmpdir(), 'userkeys-site-')),
+  ]);
+  const world = await startWorld({ applyEnv: false, env: { AUTH_ISSUER: issuer.url, ...env } });
+  const config: unknown = JSON.parse(await readFile(join(ROOT, 'vercel.json'), 'utf8'));
+  await writeFile(
+    join(root, 'vercel.json'),
+    JSON.stringify(Object.assign({}, config, { outputDirectory: 'page' })),
+  );
+  await symlink(join(ROOT, 'api'), join(root, 'api'));
+  await symlink(page.directory, join(root, 'page'));
+  const functions = await startFunctions({ root, env: world.env });
+  return {
+    url: functions.url,
+    world,
+    issuer,
+    async close() {
+      await functions.close();
+      await Promise.all([world.close(), issuer.close(), page.remove(), rm(root, { recursive: true })]);
+    },
+  };
+}
