@@ -40,7 +40,8 @@ export type Stage = {
  * would serve the sources. The page is a copy, since the CLI serves no links; beside it is the metadata by which
  * it finds its issuer, if that is on this machine.
  */
-export async function stageLinks(issuer = ''): Promise<Stage> {
+export async function stageLinks(options: { issuer?: string; page?: string } = {}): Promise<Stage> {
+  const { issuer = '' } = options;
   const stage = await createStage();
   for (const name of ['api', 'lib', 'node_modules', 'tsconfig.json']) {
     await symlink(join(ROOT, name), join(stage.project, name));
@@ -51,7 +52,7 @@ export async function stageLinks(issuer = ''): Promise<Stage> {
     buildCommand: undefined,
     outputDirectory: 'page',
   });
-  const built = join(ROOT, String(outputDirectory));
+  const built = options.page ?? join(ROOT, String(outputDirectory));
   const page = join(stage.project, 'page');
   await mkdir(page);
   if (existsSync(join(built, 'index.html'))) await cp(built, page, { recursive: true });

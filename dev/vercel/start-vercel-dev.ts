@@ -23,6 +23,7 @@ export type VercelDev = {
  * `.env` file. Each call is a new process, so it takes a second or two, and nothing is shared between calls.
  *
  * - `port`: 0 or absent: the system picks.
+ * - `page`: the directory of the built page. Default: where the build puts it.
  * - `onLog`: each line that the CLI or a function prints.
  *
  * Not as in production: a caller who leaves is not noticed, a request body without a length is refused by the
@@ -31,11 +32,12 @@ export type VercelDev = {
 export async function startVercelDev(options: {
   port?: number;
   env: Record<string, string>;
+  page?: string;
   onLog?: (line: string) => void;
 }): Promise<VercelDev> {
-  const { port = 0, env, onLog = () => {} } = options;
+  const { port = 0, env, page, onLog = () => {} } = options;
   const cli = await vercelCli(onLog);
-  const stage = await stageLinks(env.AUTH_ISSUER);
+  const stage = await stageLinks({ issuer: env.AUTH_ISSUER ?? '', ...(page === undefined ? {} : { page }) });
   const child = spawn(
     process.execPath,
     [cli, 'dev', '--local', '--yes', '--listen', `${LOOPBACK}:${port}`],

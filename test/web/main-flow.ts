@@ -14,9 +14,9 @@ const OPENAI = 'OpenAI';
 
 /**
  * A new user's way through the page, from the first visit to changing keys later. The tests build on each other,
- * as the visit does.
+ * as the visit does. `wait` is how long anything on the page may take to appear.
  */
-export function mainFlow(start: () => Promise<Site>, startTimeoutMs: number): void {
+export function mainFlow(start: () => Promise<Site>, timeoutsMs: { start: number; wait: number }): void {
   let site: Site;
   let browser: Browser;
   let context: BrowserContext;
@@ -34,11 +34,11 @@ export function mainFlow(start: () => Promise<Site>, startTimeoutMs: number): vo
   beforeAll(async () => {
     [site, browser] = await Promise.all([start(), launchChromium()]);
     context = await browser.newContext();
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(timeoutsMs.wait);
     traces = recordTraces(context);
     page = await context.newPage();
     person = keyPage(page);
-  }, startTimeoutMs);
+  }, timeoutsMs.start);
   afterAll(async () => {
     await browser?.close();
     await site?.close();

@@ -8,5 +8,5 @@ if (chromiumPath === undefined) {
 }
 
 describe.skipIf(chromiumPath === undefined)('a new user', () => {
-  mainFlow(() => startSite(), 60_000);
+  mainFlow(() => startSite(), { start: 60_000, wait: 10_000 });
 });

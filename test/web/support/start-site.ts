@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { startFunctions } from '../../../dev/host/start-functions.ts';
 import { type Issuer, startIssuer } from '../../../dev/issuer/start-issuer.ts';
+import { startVercelDev } from '../../../dev/vercel/start-vercel-dev.ts';
 import { startWorld, type World } from '../../support/start-world.ts';
 import { buildPage } from './build-page.ts';
 
@@ -41,6 +42,22 @@ export async function startSite(env: Readonly<Record<string, string>> = {}): Pro
     async close() {
       await functions.close();
       await Promise.all([world.close(), issuer.close(), page.remove(), rm(root, { recursive: true })]);
+    },
+  };
+}
+
+/** Under `vercel dev`, as a deployment routes it; each call is a process of its own. */
+export async function startVercelSite(): Promise<Site> {
+  const [page, issuer] = await Promise.all([buildPage(), startIssuer()]);
+  const world = await startWorld({ applyEnv: false, env: { AUTH_ISSUER: issuer.url } });
+  const dev = await startVercelDev({ env: { ...world.env }, page: page.directory });
+  return {
+    url: dev.url,
+    world,
+    issuer,
+    async close() {
+      await dev.close();
+      await Promise.all([world.close(), issuer.close(), page.remove()]);
     },
   };
 }
