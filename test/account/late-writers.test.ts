@@ -83,7 +83,7 @@ test('a check that still waits for its provider brings nothing back', async () =
   expect(await traces()).toEqual([]);
 });
 
-test('a call that is answered after the erasure notes nothing, also when the user is back by then', async () => {
+test('a call that is answered after the erasure notes nothing', async () => {
   await newUser();
   await save();
   const provider = held(usual);

@@ -1,0 +1,88 @@
+/** What an operator may do with each master key, from a fresh count. */
+import type { Tally } from '../../lib/rotation/tally.ts';
+import type { KeyRing } from '../../lib/vault/key-ring.ts';
+import { print, printBad, printGood, printTable } from '../terminal/print.ts';
+import { bad, faint, good } from '../terminal/style.ts';
+
+/**
+ * - `seals`: the current key.
+ * - `needed`: on the ring, and records need it.
+ * - `removable`: on the ring, and no record needs it. `final` when the store lets no deployment bring it back.
+ * - `missing`: records need it and it is not on the ring.
+ */
+export type KidVerdict = {
+  readonly kid: string;
+  readonly records: number;
+  readonly is: 'seals' | 'needed' | 'removable' | 'missing';
+  readonly retired: boolean;
+};
+
+export function judgeKids(tally: Tally, ring: KeyRing, retired: ReadonlySet<string>): readonly KidVerdict[] {
+  const kids = new Set([...ring.kids, ...tally.left.keys()]);
+  return [...kids].map((kid) => {
+    const records = tally.left.get(kid) ?? 0;
+    const onRing = ring.kids.has(kid);
+    const unneeded = onRing ? 'removable' : 'missing';
+    const is = kid === ring.currentKid ? 'seals' : onRing && records > 0 ? 'needed' : unneeded;
+    return { kid, records, is, retired: retired.has(kid) };
+  });
+}
+
+/** 1 when something is left to do that this run should have done, or cannot do: records whose key is missing. */
+export function exitCodeOf(verdicts: readonly KidVerdict[], dryRun: boolean): number {
+  return verdicts.some(({ is }) => is === 'missing' || (is === 'needed' && !dryRun)) ? 1 : 0;
+}
+
+export function printVerdicts(verdicts: readonly KidVerdict[], tally: Tally, dryRun: boolean): void {
+  print();
+  printTable(
+    ['master key', 'records', ''],
+    verdicts.map(({ kid, records, is, retired }) => [kid, String(records), REMARKS[is] + note(retired)]),
+  );
+  print();
+  if (tally.unreadable > 0) {
+    print(
+      `${tally.unreadable} records open with no key: damaged, or moved from elsewhere. They were left alone;`,
+    );
+    print('their users see them as unreadable and can save the key again.');
+    print();
+  }
+  for (const verdict of verdicts) printAdvice(verdict, dryRun);
+}
+
+const REMARKS = {
+  seals: good('seals'),
+  needed: 'still needed',
+  removable: good('not needed'),
+  missing: bad('missing'),
+} as const;
+
+function note(retired: boolean): string {
+  return retired ? faint(', retired') : '';
+}
+
+function printAdvice({ kid, records, is, retired }: KidVerdict, dryRun: boolean): void {
+  switch (is) {
+    case 'removable':
+      printGood(`${kid} can be removed from VAULT_KEYS: no record needs it.`);
+      if (retired) return;
+      print(
+        faint(
+          'Former deployments stay reachable at their own addresses; if one of them still seals with it,',
+        ),
+      );
+      print(faint(`it would come back. To rule that out first: npm run rotate -- --retire ${kid}`));
+      return;
+    case 'needed':
+      if (dryRun) print(`${records} records would be sealed anew: npm run rotate`);
+      printBad(`${kid} must stay in VAULT_KEYS: ${records} records need it.`);
+      return;
+    case 'missing':
+      printBad(
+        `${kid} is not in VAULT_KEYS and ${records} records need it. Put it back, after the key that seals.`,
+      );
+      return;
+    case 'seals':
+      if (retired) printBad(`${kid} is retired: nothing can be saved. npm run rotate -- --reinstate ${kid}`);
+  }
+}

@@ -1,0 +1,29 @@
+/** The store and the master keys of a deployment, from an operator's terminal. */
+import { loadVaultConfig } from '../../lib/config.ts';
+import { createKv } from '../../lib/kv/kv.ts';
+import { openKeyRing } from '../../lib/open-key-ring.ts';
+import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
+import type { Rotation } from '../../lib/rotation/rotation-step.ts';
+import { unwrapWithKms } from '../../lib/vault/kms.ts';
+import { readConfiguration } from '../settings/configuration.ts';
+
+export type Vault = Rotation & {
+  /** Where the store is, to be shown before anything is done to it. */
+  readonly storeHost: string;
+};
+
+/**
+ * From the environment, else `.env.local`, else `.env` of the directory: `KV_REST_API_URL`, `KV_REST_API_TOKEN` and
+ * the master keys, as the deployment has them.
+ *
+ * @throws ConfigError, Problem `vault_unavailable`.
+ */
+export async function openVault(directory: string): Promise<Vault> {
+  const config = loadVaultConfig(await readConfiguration(directory));
+  return {
+    kv: createKv(config.kv, createUndiciSend()),
+    ring: await openKeyRing(config, unwrapWithKms),
+    clock: () => new Date(),
+    storeHost: new URL(config.kv.url).host,
+  };
+}

@@ -1,0 +1,59 @@
+import { countRecords } from '../../lib/rotation/count-records.ts';
+import { rotationStep } from '../../lib/rotation/rotation-step.ts';
+import { countLeft, type Tally } from '../../lib/rotation/tally.ts';
+import { readRetired } from '../../lib/vault/retired-kids.ts';
+import { createProgressBar } from '../migrate/progress-bar.ts';
+import { print, printTitle } from '../terminal/print.ts';
+import { faint } from '../terminal/style.ts';
+import { exitCodeOf, judgeKids, printVerdicts } from './kid-verdicts.ts';
+import type { Vault } from './open-vault.ts';
+
+/** Short steps, so that the bar moves. */
+const STEP = { maxMs: 300, maxUsers: 1_000_000 };
+/** A walk can miss what a deployment with former settings saves meanwhile; the next one finds it. */
+const MAX_WALKS = 5;
+
+/**
+ * Counts, seals anew what is under an old key, and counts again: what is said about a key is from a count of its
+ * own, after the last record was sealed. 0 when nothing is left to do.
+ */
+export async function rotateRecords(vault: Vault, { dryRun }: { readonly dryRun: boolean }): Promise<number> {
+  printTitle('rotate', `the store at ${vault.storeHost}, sealing under ${vault.ring.currentKid}`);
+  let tally = await count(vault);
+  if (!dryRun) {
+    for (let walks = 0; walks < MAX_WALKS && countOld(vault, tally) > 0; walks += 1) {
+      await sealAnew(vault, tally.users);
+      tally = await count(vault);
+    }
+  }
+  const verdicts = judgeKids(tally, vault.ring, await vault.kv.ask(readRetired()));
+  printVerdicts(verdicts, tally, dryRun);
+  return exitCodeOf(verdicts, dryRun);
+}
+
+async function count(vault: Vault): Promise<Tally> {
+  const tally = await countRecords(vault, ({ users }) => {
+    if (process.stderr.isTTY) process.stderr.write(`\r  counting: ${users} users\u001b[K`);
+  });
+  if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
+  const records = countLeft(tally, () => true) + tally.unreadable;
+  print(faint(`counted ${records} records of ${tally.users} users`));
+  return tally;
+}
+
+async function sealAnew(vault: Vault, users: number): Promise<void> {
+  const bar = createProgressBar(users, 'users', process.stderr);
+  bar.show(0);
+  for (;;) {
+    const { outcome, state } = await rotationStep(vault, STEP, { evenIfIdle: true });
+    if (outcome !== 'more') break;
+    bar.show(state.running?.tally.users ?? 0);
+  }
+  bar.show(users);
+  bar.finish();
+}
+
+/** Records that open and are not under the current key yet. */
+function countOld({ ring }: Vault, tally: Tally): number {
+  return countLeft(tally, (kid) => kid !== ring.currentKid && ring.kids.has(kid));
+}
