@@ -7,7 +7,7 @@ export default defineConfig({
   root: here,
   test: {
     include: ['*.test.ts'],
-    testTimeout: 20_000,
+    testTimeout: 8_000,
     hookTimeout: 60_000,
     maxWorkers: 1,
     disableConsoleIntercept: true,

@@ -17,7 +17,9 @@ export function aiSdkCases<Client>(model: (client: Client) => TextModel) {
       return text;
     },
     stream: {
-      run: (client) => streamText({ model: model(client), prompt: 'Hello' }).textStream,
+      run: (client, signal) =>
+        streamText({ model: model(client), prompt: 'Hello', ...(signal ? { abortSignal: signal } : {}) })
+          .textStream,
     },
     error: {
       is: (error) => APICallError.isInstance(error),

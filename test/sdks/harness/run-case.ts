@@ -26,7 +26,8 @@ export function sdk<Client, Given>(spec: SdkSpec<Client, Given>): Sdk {
     provider: spec.provider,
     lack(name) {
       const given = name === 'plain' || name === 'error' ? undefined : spec[name];
-      return isLacking(given) ? given.lacks : undefined;
+      if (isLacking(given)) return given.lacks;
+      return name === 'leave' && isLacking(spec.stream) ? 'no streams' : undefined;
     },
     async run(name, stage) {
       stage.world.providers.reset();
@@ -64,6 +65,20 @@ const RUN: Readonly<Record<Exclude<CaseName, 'plain'>, RunCase>> = {
     expect(text).toBe(HELLO);
     expect(gate.passed).toBe(true);
     expect(stage.tap.exchanges.at(-1)?.answerBody()).toEqual(Buffer.concat(gate.sent));
+  },
+
+  /** Who leaves in the middle of a stream, by a signal where the SDK takes one, ends the provider's call. */
+  async leave({ stream, provider }, client, stage) {
+    const { run, answer } = present(stream);
+    const gate = createGate();
+    stage.world.providers.answerWith(answer?.(gate, stage) ?? fromAimock(stage.aimock, { gate }), provider);
+    const leaving = new AbortController();
+    for await (const piece of await run(client, leaving.signal)) {
+      if (piece) break;
+    }
+    leaving.abort();
+    await stage.world.calls.at(-1)?.left;
+    expect(gate.passed).toBe(false);
   },
 
   async error({ error, provider, call }, client, stage) {

@@ -39,6 +39,8 @@ export type SdkSpec<Client, Given = unknown> = {
         /** Default: aimock. */
         readonly answer?: (gate: Gate, stage: Stage) => Answer;
       };
+  /** Whether leaving a stream in the middle ends it. Default: it does. */
+  readonly leave?: Lacks;
   /** A refusal of the provider's: its status is 400, its body holds `Bad model`. */
   readonly error: {
     readonly body?: unknown;
@@ -59,7 +61,7 @@ export type SdkSpec<Client, Given = unknown> = {
 };
 
 export const CASES = [
-  ...(['plain', 'stream', 'error', 'abort', 'retry', 'freshToken'] as const),
+  ...(['plain', 'stream', 'leave', 'error', 'abort', 'retry', 'freshToken'] as const),
   ...(['upload', 'binary', 'poll', 'pages'] as const),
 ];
 export type CaseName = (typeof CASES)[number];

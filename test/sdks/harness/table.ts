@@ -7,6 +7,7 @@ export type Outcome = 'pass' | 'FAIL' | '-';
 const TITLES: Readonly<Record<CaseName, string>> = {
   plain: 'plain',
   stream: 'stream',
+  leave: 'leave',
   error: 'error',
   abort: 'abort',
   retry: 'retry',

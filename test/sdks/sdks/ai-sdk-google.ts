@@ -12,8 +12,10 @@ export const aiSdkGoogle = sdk({
   snippet,
   ...aiSdkCases<Client>((client) => client('gemini-flash-latest')),
   freshToken: 'function',
-  upload: lacks('text only here'),
-  binary: lacks('text only here'),
+  upload: lacks(
+    'the second of its two requests carries no credential at all (dist/index.js:4093), so the gateway refuses it; upload with @google/genai',
+  ),
+  binary: lacks('no binary answers'),
   poll: lacks('the SDK waits for no jobs of this provider'),
   pages: lacks('no lists'),
 });

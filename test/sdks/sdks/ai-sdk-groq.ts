@@ -20,7 +20,7 @@ export const aiSdkGroq = sdk({
       (await experimental_transcribe({ model: client.transcription('whisper-1'), audio: FILE })).text,
     gives: 'Hello',
   },
-  binary: lacks('text only here'),
+  binary: lacks('no binary answers'),
   poll: lacks('the SDK waits for no jobs of this provider'),
   pages: lacks('no lists'),
 });

@@ -1,7 +1,8 @@
-import { experimental_generateSpeech } from 'ai';
+import { experimental_generateSpeech, uploadFile } from 'ai';
+import { json } from '../../support/answers.ts';
 import { aiSdkCases } from '../harness/ai-sdk.ts';
 import { bytes } from '../harness/emulate.ts';
-import { BINARY, sdk } from '../harness/run-case.ts';
+import { BINARY, FILE, sdk } from '../harness/run-case.ts';
 import { lacks } from '../harness/sdk.ts';
 import { aiSdkXai as snippet } from '../snippets/ai-sdk-xai.ts';
 
@@ -14,7 +15,19 @@ export const aiSdkXai = sdk({
   snippet,
   ...aiSdkCases<Client>((client) => client('grok-4')),
   freshToken: lacks('`apiKey` is a string'),
-  upload: lacks('text only here'),
+  upload: {
+    answers: [json({ id: 'file-1', object: 'file', filename: 'a.txt', bytes: 1, created_at: 1 })],
+    run: async (client) => {
+      const { providerReference } = await uploadFile({
+        api: client.files(),
+        data: FILE,
+        filename: 'a.txt',
+        mediaType: 'text/plain',
+      });
+      return providerReference.xai;
+    },
+    gives: 'file-1',
+  },
   binary: {
     answers: [bytes('audio/mpeg', BINARY)],
     run: async (client) =>

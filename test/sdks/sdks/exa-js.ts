@@ -29,6 +29,7 @@ export const exa = sdk({
     },
     answer: (gate) => chatEvents(gate),
   },
+  leave: lacks('the reader is let go, not cancelled (dist/index.js:3301)'),
   error: {
     body: { requestId: 'e1', error: 'Bad model', tag: 'INVALID_REQUEST_BODY' },
     is: (error) => error instanceof ExaError,

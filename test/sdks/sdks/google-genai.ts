@@ -2,20 +2,14 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiError } from '@google/genai';
-import { type Answer, json } from '../../support/answers.ts';
+import { json } from '../../support/answers.ts';
 import { bytes, fromAimock } from '../harness/emulate.ts';
+import { uploadStarted } from '../harness/google-upload.ts';
 import { BINARY, FILE, sdk } from '../harness/run-case.ts';
 import { lacks } from '../harness/sdk.ts';
 import { googleGenai as snippet } from '../snippets/google-genai.ts';
 
 const question = { model: 'gemini-flash-latest', contents: 'Hello' };
-
-/** As Google answers: an absolute address of its own in a header, where the SDK sends the bytes. */
-const uploadStarted: Answer = (call, response) =>
-  json({}, 200, {
-    'x-goog-upload-url': `http://${call.headers.host}/upload/v1beta/files?upload_id=u1&upload_protocol=resumable`,
-    'x-goog-upload-status': 'active',
-  })(call, response);
 
 /** The SDK asks v1; aimock speaks the same at v1beta. */
 const atBeta = (path: string) => path.replace(/^\/v1\//, '/v1beta/');
@@ -31,8 +25,11 @@ export const googleGenai = sdk({
     (await client.models.generateContent({ ...question, config: signal ? { abortSignal: signal } : {} }))
       .text,
   stream: {
-    async *run(client) {
-      for await (const chunk of await client.models.generateContentStream(question)) yield chunk.text;
+    async *run(client, signal) {
+      const config = signal ? { abortSignal: signal } : {};
+      for await (const chunk of await client.models.generateContentStream({ ...question, config })) {
+        yield chunk.text;
+      }
     },
     answer: (gate, { aimock }) => fromAimock(aimock, { gate, path: atBeta }),
   },

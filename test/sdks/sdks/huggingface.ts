@@ -14,8 +14,9 @@ export const huggingface = sdk({
   call: async (client, signal) =>
     (await client.chatCompletion(question, signal ? { signal } : {})).choices[0]?.message.content,
   stream: {
-    async *run(client) {
-      for await (const chunk of client.chatCompletionStream(question)) yield chunk.choices[0]?.delta.content;
+    async *run(client, signal) {
+      for await (const chunk of client.chatCompletionStream(question, signal ? { signal } : {}))
+        yield chunk.choices[0]?.delta.content;
     },
   },
   error: {
