@@ -25,7 +25,7 @@ export function memberName(node: Node): string | undefined {
   return textOf(node.property);
 }
 
-export function textOf(node: Node): string | undefined {
+function textOf(node: Node): string | undefined {
   if (node.type === 'Literal' && typeof node.value === 'string') return node.value;
   if (node.type === 'TemplateLiteral' && node.expressions.length === 0)
     return node.quasis[0]?.value.cooked ?? undefined;

@@ -3,8 +3,9 @@ import { parseArgs } from 'node:util';
 import { ConfigError, loadConfig } from '../../lib/config.ts';
 import { isUserId } from '../../lib/identity/user-id.ts';
 import { createKv } from '../../lib/kv/kv.ts';
+import { openKeyRing } from '../../lib/open-key-ring.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
-import { createKeyRing } from '../../lib/vault/key-ring.ts';
+import { unwrapWithKms } from '../../lib/vault/kms.ts';
 import { print, printBad } from '../terminal/print.ts';
 import { explainFailure } from './explain-failure.ts';
 import { migrate } from './migrate.ts';
@@ -39,16 +40,14 @@ async function main(): Promise<number> {
   try {
     if (settings !== undefined) process.loadEnvFile(settings);
     const config = loadConfig();
-    const destination = {
-      kv: createKv(config.kv, createUndiciSend()),
-      ring: await createKeyRing(config.vaultKeys),
-    };
+    const kv = createKv(config.kv, createUndiciSend());
+    const destination = { kv, ring: await openKeyRing(config, unwrapWithKms), begun: new Date() };
     const source = await open();
     try {
       const bar = createProgressBar(await source.countUsers(), 'users', process.stderr);
       const { steps } = config.onboarding;
       const onProgress = (done: number) => bar.show(done);
-      const tally = await migrate({ source, destination, steps, apply, now: new Date(), onProgress });
+      const tally = await migrate({ source, destination, steps, apply, onProgress });
       bar.finish();
       printTally(tally, apply);
       return tally.counts.key.failed + tally.counts.session.failed > 0 ? 1 : 0;

@@ -16,19 +16,11 @@ export type Migration = {
   readonly steps: readonly StepDefinition[];
   /** False: nothing is written, and `moved` counts what would be. */
   readonly apply: boolean;
-  readonly now: Date;
   readonly onProgress: (usersDone: number) => void;
 };
 
 /** Moves what is missing and gives what became of each key and session. Safe to stop at any point and to repeat. */
-export async function migrate({
-  source,
-  destination,
-  steps,
-  apply,
-  now,
-  onProgress,
-}: Migration): Promise<Tally> {
+export async function migrate({ source, destination, steps, apply, onProgress }: Migration): Promise<Tally> {
   const tally = createTally();
   let plans: Plan[] = [];
   let usersDone = 0;
@@ -40,7 +32,7 @@ export async function migrate({
   };
 
   for await (const old of source.users()) {
-    const { plan, left } = planUser(old, steps, now);
+    const { plan, left } = planUser(old, steps, destination.begun);
     for (const outcome of left) tally.add(outcome);
     if (plan !== undefined) plans.push(plan);
     usersDone += 1;
@@ -57,7 +49,7 @@ async function moveBatch(
 ): Promise<readonly Outcome[]> {
   try {
     const keys = await moveKeys(destination, plans, apply);
-    return [...keys, ...(await moveSessions(destination.kv, plans, apply))];
+    return [...keys, ...(await moveSessions(destination, plans, apply))];
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     return plans.flatMap(({ user, keys, session }) => {

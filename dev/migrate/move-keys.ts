@@ -1,8 +1,10 @@
 /** Moves keys of several users at once: look, seal, write what is missing or older, read back and compare. */
 
+import { Problem, type ProblemCode } from '../../lib/errors.ts';
 import type { UserId } from '../../lib/identity/user-id.ts';
 import { createHoldKeys, type HeldKey } from '../../lib/keys/hold-keys.ts';
-import type { Kv } from '../../lib/kv/kv.ts';
+import { callStart } from '../../lib/kv/erasure-mark.ts';
+import type { Ask, Kv } from '../../lib/kv/kv.ts';
 import { readBundle, replaceRecord } from '../../lib/vault/bundle.ts';
 import { sealKey } from '../../lib/vault/envelope.ts';
 import { hintOf, type KeyRecord } from '../../lib/vault/key-record.ts';
@@ -11,7 +13,12 @@ import { askTogether } from './ask-together.ts';
 import type { Outcome } from './outcome.ts';
 import type { Plan, PlannedKey } from './plan-user.ts';
 
-export type Destination = { readonly kv: Kv; readonly ring: KeyRing };
+export type Destination = {
+  readonly kv: Kv;
+  readonly ring: KeyRing;
+  /** When the migration began: a user who is erased after that stays erased. */
+  readonly begun: Date;
+};
 
 type Entry = { readonly user: UserId; readonly planned: PlannedKey };
 
@@ -20,14 +27,15 @@ type Entry = { readonly user: UserId; readonly planned: PlannedKey };
  * same time stays. Nothing at all is written unless `apply`.
  */
 export async function moveKeys(
-  { kv, ring }: Destination,
+  destination: Destination,
   plans: readonly Plan[],
   apply: boolean,
 ): Promise<readonly Outcome[]> {
+  const { kv, ring, begun } = destination;
   const outcomes: Outcome[] = [];
   const writes: (Entry & { readonly text: string })[] = [];
   const entries = plans.flatMap(({ user, keys }) => keys.map((planned) => ({ user, planned })));
-  const before = await holdAll({ kv, ring }, entries);
+  const before = await holdAll(destination, entries);
 
   const asks = await Promise.all(
     entries.map(async (entry, index) => {
@@ -41,13 +49,16 @@ export async function moveKeys(
       }
       const next = await recordOf(ring, entry, held);
       writes.push({ ...entry, text: JSON.stringify(next) });
-      return [replaceRecord(entry.user, entry.planned.provider, held?.stored?.text, next)];
+      const start = await callStart(entry.user, begun);
+      return [settle(replaceRecord(entry.user, entry.planned.provider, held?.stored?.text, next, start))];
     }),
   );
-  // What a write answers does not matter: after a retry it may be a no that follows on an unheard yes.
-  await askTogether(kv, asks.flat());
-  const after = await holdAll({ kv, ring }, writes);
-  return [...outcomes, ...writes.map((write, index) => outcomeOf(write, compare(write, after[index])))];
+  const refusals = await askTogether(kv, asks.flat());
+  const after = await holdAll(destination, writes);
+  return [
+    ...outcomes,
+    ...writes.map((write, index) => outcomeOf(write, compare(write, after[index], refusals[index]))),
+  ];
 }
 
 type Verdict = Pick<Outcome, 'result' | 'reason'>;
@@ -64,13 +75,46 @@ function judge(planned: PlannedKey, held: HeldKey | undefined): Verdict | 'write
   return 'write';
 }
 
-function compare(write: Entry & { readonly text: string }, held: HeldKey | undefined): Verdict {
+function compare(
+  write: Entry & { readonly text: string },
+  held: HeldKey | undefined,
+  refusal: Verdict | undefined,
+): Verdict {
+  if (refusal !== undefined) return refusal;
   if (held?.stored !== undefined && held.stored.text !== write.text) {
     return { result: 'skipped', reason: 'the user has stored a newer key' };
   }
   if (held?.key?.reveal() === write.planned.key.reveal()) return { result: 'moved' };
   return { result: 'failed', reason: 'it does not read back as it was written' };
 }
+
+/**
+ * A write whose answer is a refusal that is final. Whether it was the one that wrote does not matter: after a
+ * retry a no may follow on an unheard yes.
+ */
+function settle(write: Ask<boolean>): Ask<Verdict | undefined> {
+  return {
+    ...write,
+    read(results) {
+      try {
+        write.read(results);
+        return undefined;
+      } catch (error) {
+        const refusal = error instanceof Problem ? REFUSALS.get(error.code) : undefined;
+        if (refusal === undefined) throw error;
+        return refusal;
+      }
+    },
+  };
+}
+
+const REFUSALS: ReadonlyMap<ProblemCode, Verdict> = new Map([
+  ['account_erased', { result: 'skipped', reason: 'the user has been erased meanwhile' }],
+  [
+    'deployment_outdated',
+    { result: 'failed', reason: 'the first master key of VAULT_KEYS has been retired' },
+  ],
+]);
 
 async function recordOf(
   ring: KeyRing,

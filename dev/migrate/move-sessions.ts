@@ -1,13 +1,14 @@
 /** Moves onboarding sessions of several users at once. One that a user has begun in the new system stays. */
-import type { Kv } from '../../lib/kv/kv.ts';
+import { callStart } from '../../lib/kv/erasure-mark.ts';
 import { askTogether } from './ask-together.ts';
+import type { Destination } from './move-keys.ts';
 import type { Outcome } from './outcome.ts';
 import type { Plan } from './plan-user.ts';
 import { compareSession, storedForm, writeSessionIfNone } from './stored-session.ts';
 
 /** Nothing at all is written unless `apply`. */
 export async function moveSessions(
-  kv: Kv,
+  { kv, begun }: Pick<Destination, 'kv' | 'begun'>,
   plans: readonly Plan[],
   apply: boolean,
 ): Promise<readonly Outcome[]> {
@@ -36,7 +37,9 @@ export async function moveSessions(
 
   await askTogether(
     kv,
-    missing.map(({ user, stored }) => writeSessionIfNone(user, stored)),
+    await Promise.all(
+      missing.map(async ({ user, stored }) => writeSessionIfNone(user, stored, await callStart(user, begun))),
+    ),
   );
   const after = await look(missing);
   const written = missing.map(({ user }, index): Outcome => {
@@ -44,7 +47,7 @@ export async function moveSessions(
     if (after[index] === 'other') {
       return { what: 'session', user, result: 'skipped', reason: 'the user has begun a newer one' };
     }
-    return { what: 'session', user, result: 'failed', reason: 'it does not read back as it was written' };
+    return { what: 'session', user, result: 'skipped', reason: 'the user has been erased meanwhile' };
   });
   return [...outcomes, ...written];
 }

@@ -1,6 +1,6 @@
 /** What became of one key or one session. A reason is a fixed text: nothing of a key gets into it. */
 
-export type Result = 'moved' | 'already there' | 'skipped' | 'failed';
+type Result = 'moved' | 'already there' | 'skipped' | 'failed';
 
 export type Outcome = {
   readonly what: 'key' | 'session';

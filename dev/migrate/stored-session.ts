@@ -3,15 +3,15 @@
  * functions themselves only ever start a session now; a test reads what is written here with their code.
  */
 import type { UserId } from '../../lib/identity/user-id.ts';
+import { type CallStart, unlessErased } from '../../lib/kv/erasure-mark.ts';
 import type { Ask } from '../../lib/kv/kv.ts';
-import type { StepRecord } from '../../lib/onboarding/session.ts';
+import { type StepRecord, sessionKey } from '../../lib/onboarding/session.ts';
 import type { PlannedSession } from './plan-user.ts';
 
 /** Field names and values, in order. */
 export type StoredSession = readonly (readonly [field: string, value: string])[];
 
 const REVISION = 'migrated';
-const keyOf = (user: UserId) => `userkeys:onboarding:${user}`;
 
 export function storedForm({ startedAt, doneAt, done }: PlannedSession): StoredSession {
   const record: StepRecord = { v: 1, status: 'completed', doneAt: doneAt.toISOString() };
@@ -28,7 +28,7 @@ export function compareSession(user: UserId, session: StoredSession): Ask<'none'
   return {
     commands: 2,
     add(batch) {
-      batch.hlen(keyOf(user)).hmget(keyOf(user), ...fields);
+      batch.hlen(sessionKey(user)).hmget(sessionKey(user), ...fields);
     },
     read([length, values]) {
       if (Number(length) === 0) return 'none';
@@ -40,18 +40,20 @@ export function compareSession(user: UserId, session: StoredSession): Ask<'none'
   };
 }
 
-/** Writes the whole session at once, unless the user has one. */
-export function writeSessionIfNone(user: UserId, session: StoredSession): Ask<void> {
+/** Writes the whole session at once, unless the user has one or was erased since `start`. */
+export function writeSessionIfNone(user: UserId, session: StoredSession, start: CallStart): Ask<void> {
+  const script = { script: WRITE_IF_NONE, keys: [sessionKey(user)], args: session.flat() };
   return {
     commands: 1,
     add(batch) {
-      batch.eval(WRITE_IF_NONE, [keyOf(user)], session.flat());
+      batch.eval(...unlessErased(start, script));
     },
     read: () => undefined,
   };
 }
 
+/** The last argument is the start. */
 const WRITE_IF_NONE = `
 if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV))
+redis.call('HSET', KEYS[1], unpack(ARGV, 1, #ARGV - 1))
 return 1`;

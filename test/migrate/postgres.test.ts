@@ -247,7 +247,10 @@ describe.skipIf(bin === undefined)('from PostgreSQL', () => {
     );
 
     const { child, finished } = startMigrate(['postgres', '--apply'], env);
-    while (writes().length < (rows.length + USERS) / 2) await once(child.stderr ?? child, 'data');
+    const stderr = child.stderr ?? child;
+    while (writes().length < (rows.length + USERS) / 2 && child.exitCode === null) {
+      await Promise.race([once(stderr, 'data'), finished]);
+    }
     child.kill('SIGKILL');
     expect((await finished).code).toBeNull();
     const half = writes().length;

@@ -3,6 +3,7 @@ import type { Config } from '../../lib/config.ts';
 import { loadConfig } from '../../lib/config.ts';
 import { isUserId, type UserId } from '../../lib/identity/user-id.ts';
 import { createHoldKeys } from '../../lib/keys/hold-keys.ts';
+import { callStart } from '../../lib/kv/erasure-mark.ts';
 import { createKv } from '../../lib/kv/kv.ts';
 import { describeSession } from '../../lib/onboarding/advance.ts';
 import type { OnboardingState } from '../../lib/onboarding/onboarding-schema.ts';
@@ -35,11 +36,12 @@ export async function openStored(env: Readonly<Record<string, string>>) {
       return (await kv.ask(readBundle(userId(name), [provider]))).get(provider)?.record;
     },
     async sessionOf(name: string): Promise<OnboardingState> {
+      const user = userId(name);
       const ids = steps.map(({ id }) => id);
       return describeSession(
         steps,
         requiredProviders,
-        await kv.ask(readSession(userId(name), ids, new Date())),
+        await kv.ask(readSession(user, ids, await callStart(user, new Date()))),
       );
     },
     /** Stores a key as if its owner had saved it at that time. */

@@ -5,6 +5,7 @@ import { moveKeys } from '../../dev/migrate/move-keys.ts';
 import { moveSessions } from '../../dev/migrate/move-sessions.ts';
 import type { Plan } from '../../dev/migrate/plan-user.ts';
 import { loadConfig } from '../../lib/config.ts';
+import { callStart, markErased } from '../../lib/kv/erasure-mark.ts';
 import type { Kv } from '../../lib/kv/kv.ts';
 import { writeStep } from '../../lib/onboarding/session.ts';
 import { Secret } from '../../lib/secret.ts';
@@ -50,7 +51,7 @@ it('a key that its owner saves while it is being moved stays', async () => {
   const key = { provider: 'openai', key: new Secret(old), createdAt: longAgo, updatedAt: longAgo } as const;
   const plan: Plan = { user, keys: [key], session: undefined };
   const saving = afterFirstLook(() => stored.save('anna', 'openai', own, new Date()));
-  expect(await moveKeys({ kv: saving, ring }, [plan], true)).toEqual([
+  expect(await moveKeys({ kv: saving, ring, begun: new Date() }, [plan], true)).toEqual([
     { what: 'key', user, result: 'skipped', reason: 'the user has stored a newer key' },
   ]);
   expect(await stored.keysOf('anna')).toEqual({ openai: own });
@@ -60,7 +61,7 @@ it('a session that its owner begins while it is being moved stays', async () => 
   const user = userId('ben');
   const plan: Plan = { user, keys: [], session: { startedAt: longAgo, doneAt: longAgo, done: ['api-keys'] } };
   const beginning = afterFirstLook(() => stored.sessionOf('ben'));
-  expect(await moveSessions(beginning, [plan], true)).toEqual([
+  expect(await moveSessions({ kv: beginning, begun: new Date() }, [plan], true)).toEqual([
     { what: 'session', user, result: 'skipped', reason: 'the user has begun a newer one' },
   ]);
   expect(await stored.sessionOf('ben')).toMatchObject({ currentStep: 'api-keys' });
@@ -72,11 +73,40 @@ it.each([
 ])('a session that its owner has gone on with is not taken for the old one: %s', async (name, done, step) => {
   const user = userId(name);
   const plan: Plan = { user, keys: [], session: { startedAt: longAgo, doneAt: longAgo, done } };
-  expect(await moveSessions(stored.kv, [plan], true)).toMatchObject([{ result: 'moved' }]);
-  expect(await moveSessions(stored.kv, [plan], true)).toMatchObject([{ result: 'already there' }]);
+  expect(await moveSessions({ kv: stored.kv, begun: new Date() }, [plan], true)).toMatchObject([
+    { result: 'moved' },
+  ]);
+  expect(await moveSessions({ kv: stored.kv, begun: new Date() }, [plan], true)).toMatchObject([
+    { result: 'already there' },
+  ]);
   const revision = done.length > 0 ? 'migrated' : undefined;
   const session = { startedAt: longAgo.toISOString(), revision, done: new Map() };
   const next = { v: 1, status: 'completed', doneAt: new Date().toISOString() } as const;
-  expect(await stored.kv.ask(writeStep(user, session, step, next))).toBe(true);
-  expect(await moveSessions(stored.kv, [plan], true)).toMatchObject([{ result: 'skipped' }]);
+  expect(await stored.kv.ask(writeStep(user, session, step, next, await callStart(user, new Date())))).toBe(
+    true,
+  );
+  expect(await moveSessions({ kv: stored.kv, begun: new Date() }, [plan], true)).toMatchObject([
+    { result: 'skipped' },
+  ]);
+});
+
+it('a user who is erased while they are being moved stays erased', async () => {
+  const user = userId('emil');
+  const ring = await createKeyRing(loadConfig(env).vaultKeys);
+  const times = { createdAt: longAgo, updatedAt: longAgo };
+  const plan: Plan = {
+    user,
+    keys: [{ provider: 'openai', key: new Secret(newProviderKey()), ...times }],
+    session: { startedAt: longAgo, doneAt: longAgo, done: ['api-keys'] },
+  };
+  const begun = new Date();
+  const erasing = async () => stored.kv.ask(markErased(await callStart(user, new Date())));
+  const erased = { user, result: 'skipped', reason: 'the user has been erased meanwhile' };
+  expect(await moveKeys({ kv: afterFirstLook(erasing), ring, begun }, [plan], true)).toEqual([
+    { what: 'key', ...erased },
+  ]);
+  expect(await moveSessions({ kv: stored.kv, begun }, [plan], true)).toEqual([
+    { what: 'session', ...erased },
+  ]);
+  expect(await stored.keysOf('emil')).toEqual({});
 });

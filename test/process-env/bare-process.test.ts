@@ -1,10 +1,12 @@
 /** The same promises in a plain Node process, without a test runner in it: module systems, order, flags. */
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
+import { EdgeVM } from '@edge-runtime/vm';
 import { describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
@@ -140,4 +142,10 @@ it('says on the edge runtime, at import, that it needs Node', async () => {
     const { stdout } = await runProgram('edge.mjs', program(setup));
     expect(stdout).toContain('withUserEnv needs the Node.js runtime');
   }
+});
+
+it('says so in a real edge runtime too', () => {
+  const source = readFileSync(join(lib, 'process-env/node-runtime.ts'), 'utf8');
+  const script = stripTypeScriptTypes(source).replaceAll('export const', 'const');
+  expect(() => new EdgeVM().evaluate(script)).toThrow('withUserEnv needs the Node.js runtime');
 });

@@ -2,7 +2,7 @@ import { installScopedEnvironment, type Scope } from '../../lib/process-env/scop
 import { Secret } from '../../lib/secret.ts';
 
 /** The variables that scopes answer for in these tests. */
-export const COVERED: ReadonlySet<string> = new Set(['OPENAI_API_KEY', 'GEMINI_API_KEY', 'EXA_API_KEY']);
+const COVERED: ReadonlySet<string> = new Set(['OPENAI_API_KEY', 'GEMINI_API_KEY', 'EXA_API_KEY']);
 
 /** A scope with these keys, in this process. */
 export function openScope(keys: Readonly<Record<string, string>>): Scope {

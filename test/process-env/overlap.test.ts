@@ -1,32 +1,46 @@
-/** Ten thousand overlapping requests of a hundred users in one process. */
+/** Ten thousand overlapping requests of a hundred users in one process, from their tokens to their answers. */
 import { createServer } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { closeServer, LOOPBACK, listen } from '../../dev/http/listen.ts';
-import { respondInScope } from '../../lib/process-env/scoped-response.ts';
-import { newProviderKey } from '../support/start-world.ts';
+import { call as callFunction, type HandlerModule } from '../support/call.ts';
+import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 import { createLegacyHandler, type LegacyHandler, withSavedSetRestored } from './legacy-handler.ts';
-import { openScope } from './open-scope.ts';
 
 const REQUESTS = 10_000;
-/** As many as a machine's file descriptors allow; the requests themselves all overlap. */
+/** Verifying, fetching keys and calling out go in groups; in the handler all requests overlap. */
+const ENTERING_AT_A_TIME = 200;
 const OUTGOING_AT_A_TIME = 200;
-const keys = Array.from({ length: 100 }, () => newProviderKey('sk-user-'));
-const keyOf = (request: Request) => keys[Number(request.headers.get('x-user'))] ?? '';
 
+const users = Array.from({ length: 100 }, (_, index) => {
+  return { name: `user-${index}`, key: newProviderKey('sk-user-'), token: '' };
+});
 const server = createServer((_request, response) => {
   response.write('one');
   setImmediate(() => response.end('two'));
 });
 let origin = '';
+let world: World;
 
 beforeAll(async () => {
+  world = await startWorld();
   origin = `http://${LOOPBACK}:${await listen(server)}`;
+  const endpoint: HandlerModule = await import('../../api/keys/[provider].ts');
+  for (const user of users) {
+    const { name, key } = user;
+    user.token = await world.tokenFor(name);
+    const saving = { method: 'PUT', token: user.token, json: { key } };
+    expect((await callFunction(endpoint, '/api/keys/openai', saving)).status).toBe(201);
+  }
 });
-afterAll(() => closeServer(server));
+afterAll(async () => {
+  await closeServer(server);
+  await world.close();
+});
 
 let free = OUTGOING_AT_A_TIME;
 const waiting: (() => void)[] = [];
-async function call(): Promise<Response> {
+async function callOut(): Promise<Response> {
   if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
   else free -= 1;
   const response = await fetch(origin);
@@ -36,32 +50,41 @@ async function call(): Promise<Response> {
   return response;
 }
 
-const legacy = createLegacyHandler(call);
+/** The handler waits for its request's body before it goes on, so `open` decides when that is. */
+const legacy = createLegacyHandler(callOut);
 
-/** Starts all requests before any of them goes on, and counts the reads that gave right and wrong keys. */
-async function overlap(handler: LegacyHandler) {
+/** Lets every request get into the handler before any goes on, and counts reads that gave right and wrong keys. */
+async function overlap(wrap: (handler: LegacyHandler) => LegacyHandler) {
+  let inHandler = 0;
   let open = () => {};
-  const allStarted = new Promise<void>((resolve) => {
+  const allAreIn = new Promise<void>((resolve) => {
     open = resolve;
   });
-  const answers = Array.from({ length: REQUESTS }, async (_, index) => {
-    const held = new ReadableStream({
+  const handler = wrap((request) => {
+    inHandler += 1;
+    if (inHandler === REQUESTS) open();
+    return legacy(request);
+  });
+  const ask = async (index: number) => {
+    const user = users[index % users.length];
+    const body = new ReadableStream({
       async start(controller) {
-        await allStarted;
+        await allAreIn;
         controller.close();
       },
     });
-    const init = {
-      method: 'POST',
-      headers: { 'x-user': `${index % keys.length}` },
-      body: held,
-      duplex: 'half',
-    };
-    const response = await handler(new Request(origin, init));
+    const headers = { authorization: `Bearer ${user?.token}`, 'x-key': user?.key ?? '' };
+    const init = { method: 'POST', headers, body, duplex: 'half' };
+    const response = await handler(new Request('http://127.0.0.1/', init));
+    expect(response.status).toBe(200);
     const reads = (await response.text()).trimEnd().split('\n');
-    return { expected: keys[index % keys.length], reads };
-  });
-  open();
+    return { expected: user?.key, reads };
+  };
+  const answers: ReturnType<typeof ask>[] = [];
+  while (answers.length < REQUESTS) {
+    for (let count = 0; count < ENTERING_AT_A_TIME; count += 1) answers.push(ask(answers.length));
+    while (inHandler < answers.length) await nextTurn();
+  }
   let right = 0;
   let wrong = 0;
   for (const { expected, reads } of await Promise.all(answers)) {
@@ -73,15 +96,15 @@ async function overlap(handler: LegacyHandler) {
   return { right, wrong };
 }
 
-it('every read of every request gives the caller’s own key', { timeout: 120_000 }, async () => {
-  const { right, wrong } = await overlap((request) =>
-    respondInScope(openScope({ OPENAI_API_KEY: keyOf(request) }), () => legacy(request)),
-  );
+it('every read of every request gives the caller’s own key', { timeout: 180_000 }, async () => {
+  const { withUserEnv } = await import('../../lib/process-env/with-user-env.ts');
+  const { right, wrong } = await overlap((handler) => withUserEnv(handler));
   expect(wrong).toBe(0);
   expect(right).toBeGreaterThan(30 * REQUESTS);
 });
 
-it('the same handler under save, set and restore reads other users’ keys', { timeout: 120_000 }, async () => {
-  const { wrong } = await overlap(withSavedSetRestored(legacy, keyOf));
+it('the same handler under save, set and restore reads other users’ keys', { timeout: 180_000 }, async () => {
+  const keyOf = (request: Request) => request.headers.get('x-key') ?? '';
+  const { wrong } = await overlap((handler) => withSavedSetRestored(handler, keyOf));
   expect(wrong).toBeGreaterThan(REQUESTS);
 });
