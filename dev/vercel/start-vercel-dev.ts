@@ -10,6 +10,8 @@ const READY = /Available at (http:\/\/\S+)/;
 const STOP_DEADLINE_MS = 5_000;
 /** What is shown of its output when it does not start. */
 const LAST_LINES = 20;
+/** Reads until the pipe from this process breaks, then ends the CLI's process group: `kill -9` leaves nothing behind. */
+const WATCH = 'cat > /dev/null; kill -KILL "-$1"';
 
 export type VercelDev = {
   readonly url: string;
@@ -52,6 +54,11 @@ export async function startVercelDev(options: {
   const exited = once(child, 'exit');
   const killWithUs = () => killGroup(child);
   process.once('exit', killWithUs);
+  const watcher = spawn('/bin/sh', ['-c', WATCH, 'sh', String(child.pid)], {
+    detached: true,
+    stdio: ['pipe', 'ignore', 'ignore'],
+  });
+  child.once('exit', () => watcher.kill());
 
   async function close(): Promise<void> {
     if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM');
