@@ -26,7 +26,7 @@ function parseEntry(entry: string, position: number): MasterKey {
   const encoded = entry.slice(separator + 1);
   if (separator < 1 || !KID.test(kid) || !BASE64URL_32_BYTES.test(encoded)) {
     throw new Error(
-      `entry ${position} must be kid:base64url(32 bytes); make one with: echo "k1:$(openssl rand 32 | basenc --base64url | tr -d '=\\n')"`,
+      `entry ${position} must be kid:base64url(32 bytes); make one with: npm run --silent vault-key`,
     );
   }
   return checkMasterKey({ kid, bytes: base64url.decode(encoded) }, position);
