@@ -6,7 +6,7 @@ import { startFunctions } from '../../../dev/host/start-functions.ts';
 import { type Issuer, startIssuer } from '../../../dev/issuer/start-issuer.ts';
 import { startVercelDev } from '../../../dev/vercel/start-vercel-dev.ts';
 import { startWorld, type World } from '../../support/start-world.ts';
-import { buildPage } from './build-page.ts';
+import { type BuiltPage, buildPage } from './build-page.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -19,14 +19,19 @@ export type Site = {
   close(): Promise<void>;
 };
 
-/** Under the development host, in production mode: every user has their own keys. */
-export async function startSite(env: Readonly<Record<string, string>> = {}): Promise<Site> {
+/**
+ * Under the development host, in production mode: every user has their own keys. `page` is one that is built
+ * already, and stays the caller's.
+ */
+export async function startSite(
+  options: { readonly env?: Readonly<Record<string, string>>; readonly page?: BuiltPage } = {},
+): Promise<Site> {
   const [page, issuer, root] = await Promise.all([
-    buildPage(),
+    options.page ?? buildPage(),
     startIssuer(),
     mkdtemp(join(tmpdir(), 'userkeys-site-')),
   ]);
-  const world = await startWorld({ applyEnv: false, env: { AUTH_ISSUER: issuer.url, ...env } });
+  const world = await startWorld({ applyEnv: false, env: { AUTH_ISSUER: issuer.url, ...options.env } });
   const config: unknown = JSON.parse(await readFile(join(ROOT, 'vercel.json'), 'utf8'));
   await writeFile(
     join(root, 'vercel.json'),
@@ -41,7 +46,8 @@ export async function startSite(env: Readonly<Record<string, string>> = {}): Pro
     issuer,
     async close() {
       await functions.close();
-      await Promise.all([world.close(), issuer.close(), page.remove(), rm(root, { recursive: true })]);
+      await Promise.all([world.close(), issuer.close(), rm(root, { recursive: true })]);
+      if (options.page === undefined) await page.remove();
     },
   };
 }

@@ -1,0 +1,51 @@
+import type { createClient } from '../../../web/client.ts';
+import type { UserKeys } from '../../../web/user-keys.ts';
+import { buildPage } from './build-page.ts';
+import { type HostApp, startHostApp } from './start-host-app.ts';
+import { type Site, startSite } from './start-site.ts';
+
+declare global {
+  interface Window {
+    createClient: typeof createClient;
+    UserKeys: typeof UserKeys;
+  }
+}
+
+/** An app that uses the deployment's client and element from another origin. */
+export type Embedding = { readonly app: HostApp; readonly site: Site; close(): Promise<void> };
+
+const APP_PAGE = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <meta name="viewport" content="width=device-width, initial-scale=1" />
+    <title>An app</title>
+    <link rel="icon" href="data:," />
+  </head>
+  <body>
+    <h1>An app</h1>
+    <script type="module">
+      import { createClient } from '/client.js';
+      import { UserKeys } from '/user-keys.js';
+      Object.assign(window, { createClient, UserKeys });
+    </script>
+  </body>
+</html>`;
+
+export async function startEmbedding(env: Readonly<Record<string, string>> = {}): Promise<Embedding> {
+  const page = await buildPage();
+  const app = await startHostApp(page.directory, ({ url }) =>
+    new URL(url).pathname === '/app'
+      ? new Response(APP_PAGE, { headers: { 'content-type': 'text/html; charset=utf-8' } })
+      : undefined,
+  );
+  const site = await startSite({ page, env: { ALLOWED_ORIGINS: app.url, ...env } });
+  return {
+    app,
+    site,
+    async close() {
+      await Promise.all([site.close(), app.close()]);
+      await page.remove();
+    },
+  };
+}
