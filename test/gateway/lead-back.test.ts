@@ -1,0 +1,122 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { ProviderId } from '../../lib/providers/catalogue.ts';
+import { json } from '../support/answers.ts';
+import { call, type HandlerModule } from '../support/call.ts';
+import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+
+let world: World;
+let proxy: HandlerModule;
+let token: string;
+
+beforeAll(async () => {
+  world = await startWorld();
+  proxy = await import('../../api/proxy.ts');
+  const keys: HandlerModule = await import('../../api/keys/[provider].ts');
+  token = await world.tokenFor('alice');
+  for (const provider of ['gemini', 'firecrawl', 'openai']) {
+    await call(keys, `/api/keys/${provider}`, { method: 'PUT', token, json: { key: newProviderKey() } });
+  }
+  world.providers.reset();
+});
+afterAll(() => world.close());
+afterEach(() => world.providers.reset());
+
+const GATEWAY = 'https://keys.example';
+const through = (provider: ProviderId, headers: Readonly<Record<string, string>> = {}, origin = GATEWAY) =>
+  call(proxy, `/api/proxy/${provider}/v1/x`, { token, headers, origin });
+
+describe('the address for an upload', () => {
+  const path = '/upload/v1beta/files?upload_id=a%20b&upload_protocol=resumable';
+  async function led(url: string, headers = {}, origin = GATEWAY): Promise<string | null> {
+    world.providers.answerNextWith(json({}, 200, { 'x-goog-upload-url': url }));
+    return (await through('gemini', headers, origin)).headers.get('x-goog-upload-url');
+  }
+
+  test('leads back to the origin the caller used', async () => {
+    expect(await led(world.providers.origin('gemini') + path)).toBe(`${GATEWAY}/api/proxy/gemini${path}`);
+  });
+
+  test('is not led elsewhere by a forged X-Forwarded-Host', async () => {
+    const forged = { 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' };
+    expect(await led(world.providers.origin('gemini') + path, forged)).toBe(
+      `${GATEWAY}/api/proxy/gemini${path}`,
+    );
+  });
+
+  test('is https behind a proxy that ends TLS, and never made less secure', async () => {
+    const url = world.providers.origin('gemini') + path;
+    const https = { 'x-forwarded-proto': 'https' };
+    expect(await led(url, https, 'http://keys.example')).toMatch(/^https:\/\/keys\.example\//);
+    expect(await led(url, { 'x-forwarded-proto': 'http' })).toMatch(/^https:\/\/keys\.example\//);
+  });
+
+  test.each([
+    'https://elsewhere.example/upload',
+    'not an address',
+    'https://generativelanguage.googleapis.com',
+  ])('is left out when it is %s', async (url) => {
+    expect(await led(url)).toBeNull();
+  });
+});
+
+describe('the next page', () => {
+  const origin = () => world.providers.origin('firecrawl');
+  async function textOf(text: string, chunkBytes = text.length, type = 'application/json'): Promise<string> {
+    world.providers.answerNextWith(async (_call, response) => {
+      response.writeHead(200, { 'content-type': type, 'content-length': Buffer.byteLength(text) });
+      const bytes = Buffer.from(text);
+      for (let at = 0; at < bytes.length; at += chunkBytes) {
+        response.write(bytes.subarray(at, at + chunkBytes));
+        if (chunkBytes < 20) await new Promise((resolve) => setImmediate(resolve));
+      }
+      response.end();
+    });
+    const response = await through('firecrawl');
+    return response.text();
+  }
+  const led = `${GATEWAY}/api/proxy/firecrawl`;
+
+  test('leads back, and nothing else changes', async () => {
+    const body = (base: string) =>
+      `{ "success":true, "next" : "${base}/v2/crawl/1?skip=10", "n": 1e400, "data": [{"url":"${origin()}/a"}] }`;
+    expect(await textOf(body(origin()))).toBe(body(led));
+  });
+
+  test.each([1, 2, 3, 7])('leads back when it arrives in pieces of %i bytes', async (chunkBytes) => {
+    const pad = 'ünïcödé 🔑🗝️ '.repeat(20);
+    const body = (base: string) => `{"a":"${pad}","data":{"next":"${base}/v2/x?skip=1"},"b":"${pad}"}`;
+    expect(await textOf(body(origin()), chunkBytes)).toBe(body(led));
+  });
+
+  test('leads back with slashes escaped, and from http', async () => {
+    const host = new URL(origin()).host;
+    expect(await textOf(`{"next":"http:\\/\\/${host}\\/v2\\/x"}`)).toBe(`{"next":"${led}\\/v2\\/x"}`);
+    expect(await textOf(`{"next":"https://${host}/v2/x"}`)).toBe(`{"next":"${led}/v2/x"}`);
+  });
+
+  test.each([
+    (host: string) => `{"next":"http://${host}.evil.example/x"}`,
+    (host: string) => `{"next":"http://evil.example/?${host}/x"}`,
+    (host: string) => `{"next":"http://user@${host}/x"}`,
+    (host: string) => `{"nextPage":"http://${host}/x"}`,
+    (host: string) => `{"data":[{"markdown":"\\"next\\":\\"http://${host}/x\\""}]}`,
+    () => `{"next":null}`,
+    () => '',
+  ])('stays as it is in case %#', async (write) => {
+    const text = write(new URL(origin()).host);
+    expect(await textOf(text)).toBe(text);
+  });
+
+  test('is looked for in JSON alone', async () => {
+    const text = `{"next":"${origin()}/v2/x"}`;
+    expect(await textOf(text, text.length, 'text/plain')).toBe(text);
+  });
+});
+
+test('other providers’ answers are passed through untouched', async () => {
+  const body = { next: `${world.providers.origin('openai')}/v1/x` };
+  world.providers.answerNextWith(json(body, 200, { 'x-goog-upload-url': 'https://elsewhere.example/' }));
+  const response = await through('openai');
+  expect(response.headers.get('x-goog-upload-url')).toBe('https://elsewhere.example/');
+  expect(await response.json()).toEqual(body);
+});

@@ -1,0 +1,203 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { ProviderId } from '../../lib/providers/catalogue.ts';
+import { type Answer, json } from '../support/answers.ts';
+import { call, type HandlerModule } from '../support/call.ts';
+import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+
+let world: World;
+let proxy: HandlerModule;
+let generate: HandlerModule;
+let search: HandlerModule;
+let key: HandlerModule;
+let users = 0;
+let token: string;
+
+beforeAll(async () => {
+  world = await startWorld();
+  proxy = await import('../../api/proxy.ts');
+  generate = await import('../../api/generate.ts');
+  search = await import('../../api/search.ts');
+  key = await import('../../api/keys/[provider].ts');
+});
+afterAll(() => world.close());
+afterEach(() => world.providers.reset());
+
+/** A user of their own with one valid key, used once, so that nothing but a status is left to be written. */
+async function newUserOf(provider: ProviderId): Promise<void> {
+  users += 1;
+  token = await world.tokenFor(`user_${users}`);
+  await save(provider);
+  await through(provider, '/used-once');
+  await settled();
+}
+
+const save = (provider: ProviderId) =>
+  call(key, `/api/keys/${provider}`, { method: 'PUT', token, json: { key: newProviderKey() } });
+const through = (provider: ProviderId, path = '/v1/anything', method = 'POST') =>
+  call(proxy, `/api/proxy/${provider}${path}`, { method, token });
+const unauthorized = json({ error: { message: 'Invalid API key' } }, 401);
+
+async function statusOf(provider: ProviderId): Promise<unknown> {
+  const { status } = await (await call(key, `/api/keys/${provider}`, { token })).json();
+  return status;
+}
+
+/** Until the KV has been left alone for a while: what is written after a response has been written by then. */
+async function settled(): Promise<void> {
+  for (let before = -1; before !== world.kv.requests.length; await delay(30))
+    before = world.kv.requests.length;
+}
+
+async function answerOnce(answer: Answer, provider: ProviderId, path?: string): Promise<Response> {
+  world.providers.answerNextWith(answer);
+  const response = await through(provider, path);
+  await settled();
+  return response;
+}
+
+test('a provider’s 401 passes as it is, and marks the key invalid after the response', async () => {
+  await newUserOf('openai');
+  world.providers.answerNextWith(unauthorized);
+  const before = world.kv.requests.length;
+  const response = await through('openai');
+  expect(world.kv.requests.length - before).toBe(1);
+  expect(response.status).toBe(401);
+  expect(response.headers.has('x-userkeys-error')).toBe(false);
+  expect(await response.json()).toEqual({ error: { message: 'Invalid API key' } });
+  await settled();
+  expect(await statusOf('openai')).toBe('invalid');
+});
+
+test('a later success clears that, and a key marked once is not marked again', async () => {
+  await newUserOf('openai');
+  await answerOnce(unauthorized, 'openai');
+  const before = world.kv.requests.length;
+  await answerOnce(unauthorized, 'openai');
+  expect(world.kv.requests.length - before).toBe(1);
+  await answerOnce(json({}), 'openai');
+  expect(await statusOf('openai')).toBe('valid');
+});
+
+test('a healthy key costs no KV request beyond the one that fetches it', async () => {
+  await newUserOf('openai');
+  const before = world.kv.requests.length;
+  for (let calls = 0; calls < 3; calls += 1) await answerOnce(json({}), 'openai');
+  await answerOnce(json({ error: 'overloaded' }, 503), 'openai');
+  expect(world.kv.requests.length - before).toBe(4);
+});
+
+test('a key stored unverified becomes valid with the first call that works', async () => {
+  await newUserOf('openai');
+  world.providers.answerNextWith(json({}, 500));
+  await save('openai');
+  expect(await statusOf('openai')).toBe('unverified');
+  await answerOnce(json({}), 'openai');
+  expect(await statusOf('openai')).toBe('valid');
+});
+
+test('a key saved while the old one’s call was under way keeps its own status', async () => {
+  await newUserOf('openai');
+  let release: () => void = () => {};
+  const gate = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const arrived = new Promise<void>((resolve) => {
+    world.providers.answerNextWith(async (recorded, response) => {
+      resolve();
+      await gate;
+      await unauthorized(recorded, response);
+    });
+  });
+  const slow = through('openai');
+  await arrived;
+  await save('openai');
+  release();
+  expect((await slow).status).toBe(401);
+  await settled();
+  expect(await statusOf('openai')).toBe('valid');
+});
+
+test('a key deleted while its call was under way stays deleted', async () => {
+  await newUserOf('openai');
+  world.providers.answerNextWith(async (recorded, response) => {
+    await call(key, '/api/keys/openai', { method: 'DELETE', token });
+    await unauthorized(recorded, response);
+  });
+  await through('openai');
+  await settled();
+  expect((await call(key, '/api/keys/openai', { token })).status).toBe(403);
+});
+
+describe('what says that a key is bad', () => {
+  test.each<[ProviderId, number, unknown]>([
+    [
+      'anthropic',
+      401,
+      { type: 'error', error: { type: 'authentication_error', message: 'invalid x-api-key' } },
+    ],
+    ['gemini', 400, { error: { details: [{ reason: 'API_KEY_INVALID' }] } }],
+    ['xai', 400, { error: 'Incorrect API key provided' }],
+    ['elevenlabs', 401, { detail: { status: 'invalid_api_key' } }],
+  ])('%s: %i %j', async (provider, status, body) => {
+    await newUserOf(provider);
+    await answerOnce(json(body, status), provider);
+    expect(await statusOf(provider)).toBe('invalid');
+  });
+});
+
+describe('what does not', () => {
+  test.each<[ProviderId, number, unknown]>([
+    ['openai', 401, { error: { message: 'Missing scopes: api.model.read' } }],
+    ['elevenlabs', 401, { detail: { status: 'missing_permissions' } }],
+    ['gemini', 401, { error: { status: 'UNAUTHENTICATED' } }],
+    ['openai', 400, { error: { message: 'Bad model' } }],
+    ['xai', 400, { error: 'Bad model' }],
+    ['serper', 403, { message: 'Forbidden' }],
+    ['openai', 403, { error: { message: 'Country not supported' } }],
+    ['openai', 429, { error: { message: 'Slow down' } }],
+    ['openai', 500, {}],
+  ])('%s: %i %j', async (provider, status, body) => {
+    await newUserOf(provider);
+    await answerOnce(json(body, status), provider);
+    expect(await statusOf(provider)).toBe('valid');
+  });
+
+  test('a 401 that could not be read, where its words decide', async () => {
+    await newUserOf('openai');
+    await answerOnce(json({ error: 'x' }, 401, { 'content-encoding': 'gzip' }), 'openai');
+    expect(await statusOf('openai')).toBe('valid');
+  });
+
+  test('a refusal of ours', async () => {
+    await newUserOf('openai');
+    expect((await call(proxy, '/api/proxy/openai/v1/x', { token: `${token}x` })).status).toBe(401);
+    await settled();
+    expect(await statusOf('openai')).toBe('valid');
+  });
+});
+
+test('a success where the key is not looked at proves nothing', async () => {
+  await newUserOf('openrouter');
+  await answerOnce(unauthorized, 'openrouter');
+  world.providers.answerNextWith(json({ data: [] }));
+  await through('openrouter', '/api/v1/models', 'GET');
+  await settled();
+  expect(await statusOf('openrouter')).toBe('invalid');
+});
+
+describe('generate and search learn too', () => {
+  test.each([
+    ['openai', () => call(generate, '/api/generate', { method: 'POST', token, json: { prompt: 'hi' } })],
+    ['exa', () => call(search, '/api/search', { method: 'POST', token, json: { query: 'q' } })],
+  ] as const)('%s', async (provider, ask) => {
+    await newUserOf(provider);
+    world.providers.answerNextWith(unauthorized);
+    expect((await ask()).status).toBe(422);
+    await settled();
+    expect(await statusOf(provider)).toBe('invalid');
+    expect((await ask()).status).toBe(200);
+    await settled();
+    expect(await statusOf(provider)).toBe('valid');
+  });
+});

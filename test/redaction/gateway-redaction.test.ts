@@ -1,0 +1,73 @@
+import { gzipSync } from 'node:zlib';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { PROVIDER_ERROR_MAX_BYTES } from '../../lib/deadlines.ts';
+import { type Answer, json } from '../support/answers.ts';
+import { call, type HandlerModule } from '../support/call.ts';
+import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+
+let world: World;
+let proxy: HandlerModule;
+let token: string;
+const key = newProviderKey('sk-proj-');
+
+beforeAll(async () => {
+  world = await startWorld();
+  proxy = await import('../../api/proxy.ts');
+  const keys: HandlerModule = await import('../../api/keys/[provider].ts');
+  token = await world.tokenFor('alice');
+  await call(keys, '/api/keys/openai', { method: 'PUT', token, json: { key } });
+});
+afterAll(() => world.close());
+afterEach(() => world.providers.reset());
+
+async function answeredWith(answer: Answer, method = 'POST'): Promise<Response> {
+  world.providers.answerNextWith(answer);
+  return call(proxy, '/api/proxy/openai/v1/x', { method, token });
+}
+
+async function everythingOf(response: Response): Promise<string> {
+  return `${[...response.headers].flat().join('\n')}\n${await response.text()}`;
+}
+
+describe.each([400, 401, 403, 404, 422, 429, 500, 503])('an error of %i', (status) => {
+  test.each([
+    ['whole', key],
+    ['masked', `${key.slice(0, 8)}****${key.slice(-4)}`],
+  ])('that echoes the key %s in body and headers', async (_how, echo) => {
+    const headers = { 'x-request-id': echo, 'openai-processing-ms': `1 ${echo}`, 'retry-after': echo };
+    const response = await answeredWith(
+      json({ error: { message: `key ${echo}.`, code: 'c' } }, status, headers),
+    );
+    expect(response.status).toBe(status);
+    const everything = await everythingOf(response);
+    expect(everything).not.toContain(key.slice(-4));
+    expect(everything).toContain('"message":"key [key].","code":"c"');
+  });
+});
+
+test('headers of a success do not carry the key either', async () => {
+  const response = await answeredWith(
+    json({}, 200, { 'openai-organization': key, 'x-request-id': `r ${key}` }),
+  );
+  expect(response.status).toBe(200);
+  expect(await everythingOf(response)).not.toContain(key);
+});
+
+test('an error that came compressed unasked is left out rather than passed unread', async () => {
+  const body = gzipSync(`{"error":"key ${key}"}`);
+  const response = await answeredWith((_call, outgoing) => {
+    outgoing.writeHead(401, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(body);
+  });
+  expect(response.status).toBe(401);
+  expect(response.headers.has('content-encoding')).toBe(false);
+  expect(await response.text()).toBe('');
+});
+
+test('an error too long to be read is left out', async () => {
+  const response = await answeredWith((_call, outgoing) => {
+    outgoing.writeHead(500, { 'content-type': 'text/plain' });
+    outgoing.end('x'.repeat(PROVIDER_ERROR_MAX_BYTES + 1) + key);
+  });
+  expect(response.status).toBe(500);
+  expect(await response.text()).toBe('');
+});
