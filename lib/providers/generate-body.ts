@@ -6,15 +6,21 @@ import { GENERATING } from './generating.ts';
 const providerMetadata = z.record(z.string(), z.record(z.string(), z.json())).exactOptional();
 const written = { text: z.string(), state: z.enum(['streaming', 'done']).exactOptional(), providerMetadata };
 
+const inline = {
+  mediaType: z.string().min(1),
+  url: z.string().regex(/^data:/, 'must be a data: URL'),
+  providerMetadata,
+};
+
 /** The parts of a message that say something to a model. Nothing here is ever fetched: a file is its own data. */
 const part = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text'), ...written }),
   z.object({ type: z.literal('reasoning'), ...written }),
+  z.object({ type: z.literal('file'), filename: z.string().exactOptional(), ...inline }),
+  z.object({ type: z.literal('reasoning-file'), ...inline }),
   z.object({
-    type: z.literal('file'),
-    mediaType: z.string().min(1),
-    filename: z.string().exactOptional(),
-    url: z.string().regex(/^data:/, 'must be a data: URL'),
+    type: z.literal('custom'),
+    kind: z.templateLiteral([z.string(), '.', z.string()]),
     providerMetadata,
   }),
   z.object({ type: z.literal('step-start') }),
