@@ -1,23 +1,22 @@
 /**
- * The one object that `process.env` is once wrapped. Inside a scope it shows that scope, outside the real
- * environment. It holds no key itself, and a scope's writes never get past it.
+ * What `process.env` is once wrapped. Inside a scope it shows that scope, outside the real environment. It holds
+ * no key itself, and a scope's writes never get past it.
  */
 
 import { defineVariable, type EnvironmentScope } from './environment-scope.ts';
 import { inspect } from './node-runtime.ts';
 
-/** Where the view looks: the scope of the running code, and the real environment. */
-export type Sight = {
-  readonly currentScope: () => EnvironmentScope | undefined;
-  readonly real: () => NodeJS.ProcessEnv;
-};
+export type CurrentScope = () => EnvironmentScope | undefined;
 
 /**
  * Covered names can be read (`env.X`, `X in env`, `Object.hasOwn`, a descriptor asked for by name), assigned
  * and deleted, but are in no list of names: not of the user, not of the operator, not assigned ones. So no
  * enumeration, spread, `JSON.stringify`, `util.inspect` or child process gets them.
  */
-export function createEnvironmentView({ currentScope, real }: Sight): NodeJS.ProcessEnv {
+export function createEnvironmentView(
+  real: NodeJS.ProcessEnv,
+  currentScope: CurrentScope,
+): NodeJS.ProcessEnv {
   // `util.inspect` looks past a proxy at its target: what it finds there shows the view as others see it.
   const target: NodeJS.ProcessEnv = Object.defineProperty({}, inspect.custom, {
     value: () => ({ ...view }),
@@ -28,35 +27,35 @@ export function createEnvironmentView({ currentScope, real }: Sight): NodeJS.Pro
   const view: NodeJS.ProcessEnv = new Proxy(target, {
     get(_target, name) {
       const scope = currentScope();
-      if (scope === undefined) return Reflect.get(real(), name);
-      return scope.covers(name) ? scope.readKey(name) : Reflect.get(scope.others(real()), name);
+      if (scope === undefined) return Reflect.get(real, name);
+      return scope.covers(name) ? scope.readKey(name) : Reflect.get(scope.others(real), name);
     },
 
     has(_target, name) {
       const scope = currentScope();
-      if (scope === undefined) return Reflect.has(real(), name);
-      return scope.covers(name) ? scope.readKey(name) !== undefined : Reflect.has(scope.others(real()), name);
+      if (scope === undefined) return Reflect.has(real, name);
+      return scope.covers(name) ? scope.readKey(name) !== undefined : Reflect.has(scope.others(real), name);
     },
 
     set(_target, name, value: unknown, receiver) {
       const scope = currentScope();
       // An object that merely inherits from the environment (`Object.create(process.env)`) gets the property.
       if (receiver !== view) return Reflect.set({}, name, value, receiver);
-      if (scope === undefined) return Reflect.set(real(), name, value);
+      if (scope === undefined) return Reflect.set(real, name, value);
       return write(scope, name, value);
     },
 
     deleteProperty(_target, name) {
       const scope = currentScope();
-      if (scope === undefined) return Reflect.deleteProperty(real(), name);
-      if (!scope.covers(name)) return Reflect.deleteProperty(scope.othersForWriting(real()), name);
+      if (scope === undefined) return Reflect.deleteProperty(real, name);
+      if (!scope.covers(name)) return Reflect.deleteProperty(scope.othersForWriting(real), name);
       scope.deleteKey(name);
       return true;
     },
 
     defineProperty(_target, name, descriptor) {
       const scope = currentScope();
-      if (scope === undefined) return Reflect.defineProperty(real(), name, descriptor);
+      if (scope === undefined) return Reflect.defineProperty(real, name, descriptor);
       const { value, writable, enumerable, configurable } = descriptor;
       if (!('value' in descriptor) || !writable || !enumerable || !configurable) {
         // As Node refuses it; a getter would also outlive the request as a way to a value of another.
@@ -70,7 +69,7 @@ export function createEnvironmentView({ currentScope, real }: Sight): NodeJS.Pro
     getOwnPropertyDescriptor(_target, name) {
       const scope = currentScope();
       if (scope === undefined || !scope.covers(name)) {
-        const descriptor = Reflect.getOwnPropertyDescriptor(scope?.others(real()) ?? real(), name);
+        const descriptor = Reflect.getOwnPropertyDescriptor(scope?.others(real) ?? real, name);
         // A proxy may not report a locked property that its target lacks; `real` can be a frozen object.
         return descriptor && { ...descriptor, configurable: true };
       }
@@ -82,14 +81,14 @@ export function createEnvironmentView({ currentScope, real }: Sight): NodeJS.Pro
 
     ownKeys() {
       const scope = currentScope();
-      if (scope === undefined) return Reflect.ownKeys(real());
-      return Reflect.ownKeys(scope.others(real())).filter((name) => !scope.covers(name));
+      if (scope === undefined) return Reflect.ownKeys(real);
+      return Reflect.ownKeys(scope.others(real)).filter((name) => !scope.covers(name));
     },
 
-    getPrototypeOf: () => Reflect.getPrototypeOf(real()),
+    getPrototypeOf: () => Reflect.getPrototypeOf(real),
 
     setPrototypeOf(_target, prototype) {
-      return currentScope() === undefined && Reflect.setPrototypeOf(real(), prototype);
+      return currentScope() === undefined && Reflect.setPrototypeOf(real, prototype);
     },
 
     // As with the real environment, which cannot be frozen either.
@@ -100,7 +99,7 @@ export function createEnvironmentView({ currentScope, real }: Sight): NodeJS.Pro
     // A template string refuses a symbol with the TypeError that the real environment throws.
     const variable = stringify(name);
     const text = stringify(value);
-    if (!scope.covers(variable)) return defineVariable(scope.othersForWriting(real()), variable, text);
+    if (!scope.covers(variable)) return defineVariable(scope.othersForWriting(real), variable, text);
     scope.writeKey(variable, text);
     return true;
   }

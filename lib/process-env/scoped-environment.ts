@@ -5,7 +5,7 @@
  */
 
 import { EnvironmentScope, type ScopeKeys } from './environment-scope.ts';
-import { createEnvironmentView } from './environment-view.ts';
+import { type CurrentScope, createEnvironmentView } from './environment-view.ts';
 import {
   AsyncLocalStorage,
   parseEnv,
@@ -56,19 +56,25 @@ export function installScopedEnvironment(): ScopedEnvironment {
   return installed;
 }
 
-type CurrentScope = () => EnvironmentScope | undefined;
-
 function wrapEnvironment(currentScope: CurrentScope): void {
-  let real = process.env;
-  const view = createEnvironmentView({ currentScope, real: () => real });
+  const views = new WeakMap<object, NodeJS.ProcessEnv>();
+  const isView = new WeakSet<object>();
+  const viewOf = (real: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
+    const view = isView.has(real) ? real : (views.get(real) ?? createEnvironmentView(real, currentScope));
+    views.set(real, view);
+    isView.add(view);
+    return view;
+  };
+
+  let view = viewOf(process.env);
   Object.defineProperty(process, 'env', {
     get: () => view,
-    set(replacement: NodeJS.ProcessEnv) {
+    set(replacement: unknown) {
       const scope = currentScope();
-      if (scope !== undefined) {
-        if (replacement === view) scope.restore();
-        else scope.replace(Object(replacement));
-      } else if (replacement !== view) real = replacement;
+      const environment = Object(replacement);
+      if (scope === undefined) view = viewOf(environment);
+      else if (isView.has(environment)) scope.restore();
+      else scope.replace(environment);
     },
     enumerable: true,
     // What could be redefined or deleted, one request could take away from all.

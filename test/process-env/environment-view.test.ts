@@ -318,12 +318,35 @@ describe('replacing the environment as a whole', () => {
     const saved = process.env;
     process.env = { OPENAI_API_KEY: operators, ONLY: 'this' };
     expect({ ...process.env }).toEqual({ OPENAI_API_KEY: operators, ONLY: 'this' });
+    expect({ ...saved }).toEqual({ ...real });
     openScope({}).run(() => expect({ ...process.env }).toEqual({ ONLY: 'this' }));
     process.env = Object.freeze({ ONLY: 'frozen' });
     expect({ ...process.env }).toEqual({ ONLY: 'frozen' });
-    process.env = real;
+    process.env = saved;
     expect(process.env).toBe(saved);
     expect({ ...process.env }).toEqual({ ...real });
+    Reflect.set(process, 'env', undefined);
+    expect(process.env.ORDINARY).toBeUndefined();
+    process.env = real;
+    expect(process.env).toBe(saved);
+  });
+
+  it.each([
+    ['a proxy around it', () => new Proxy(process.env, {})],
+    ['an object that inherits from it', () => Object.create(process.env)],
+  ])('outside a scope by %s still gives each scope its view', (_name, wrap) => {
+    const saved = process.env;
+    process.env = wrap();
+    expect(process.env.ORDINARY).toBe('as it is');
+    expect(process.env.OPENAI_API_KEY).toBe(operators);
+    openScope({ OPENAI_API_KEY: users }).run(() => {
+      expect(process.env.OPENAI_API_KEY).toBe(users);
+      expect(process.env.GEMINI_API_KEY).toBeUndefined();
+      expect(process.env.ORDINARY).toBe('as it is');
+      process.env.ADDED = 'here';
+      expect(process.env.ADDED).toBe('here');
+    });
+    process.env = saved;
   });
 });
 
