@@ -1,4 +1,5 @@
 import { countRecords } from '../../lib/rotation/count-records.ts';
+import { readRotationState } from '../../lib/rotation/rotation-state.ts';
 import { rotationStep } from '../../lib/rotation/rotation-step.ts';
 import { countLeft, type Tally } from '../../lib/rotation/tally.ts';
 import { readRetired } from '../../lib/vault/retired-kids.ts';
@@ -19,6 +20,7 @@ const MAX_WALKS = 5;
  */
 export async function rotateRecords(vault: Vault, { dryRun }: { readonly dryRun: boolean }): Promise<number> {
   printTitle('rotate', `the store at ${vault.storeHost}, sealing under ${vault.ring.currentKid}`);
+  if (!dryRun) await goOn(vault);
   let tally = await count(vault);
   if (!dryRun) {
     for (let walks = 0; walks < MAX_WALKS && countOld(vault, tally) > 0; walks += 1) {
@@ -29,6 +31,12 @@ export async function rotateRecords(vault: Vault, { dryRun }: { readonly dryRun:
   const verdicts = judgeKids(tally, vault.ring, await vault.kv.ask(readRetired()));
   printVerdicts(verdicts, tally, dryRun);
   return exitCodeOf(verdicts, dryRun);
+}
+
+/** A walk that was cut off is finished first: counting everything before that would only take time. */
+async function goOn(vault: Vault): Promise<void> {
+  const { running, last } = await vault.kv.ask(readRotationState());
+  if (running?.target === vault.ring.currentKid) await sealAnew(vault, last?.tally.users ?? 0);
 }
 
 async function count(vault: Vault): Promise<Tally> {

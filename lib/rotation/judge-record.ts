@@ -18,12 +18,13 @@ export type Verdict =
       readonly is: 'old';
       readonly kid: string;
       readonly provider: ProviderId;
-      readonly resealed: KeyRecord;
+      /** Undefined when it was only to be judged. */
+      readonly resealed: KeyRecord | undefined;
     }
   | { readonly is: 'unreadable' };
 
-/** Seals anew in memory; nothing is written. Everything but the envelope stays: the user changed nothing. */
-export async function judgeRecord(ring: KeyRing, found: FoundRecord): Promise<Verdict> {
+/** Seals anew, if it is to, in memory. Everything but the envelope stays as it is: the user changed nothing. */
+export async function judgeRecord(ring: KeyRing, found: FoundRecord, reseal: boolean): Promise<Verdict> {
   const { user, provider, record, kid } = found;
   if (record === undefined || kid === undefined) return { is: 'unreadable' };
   if (kid === ring.currentKid) return { is: 'current', kid };
@@ -32,5 +33,6 @@ export async function judgeRecord(ring: KeyRing, found: FoundRecord): Promise<Ve
   const binding = { user, provider };
   const key = await openKey(ring, binding, record.jwe).catch(() => undefined);
   if (key === undefined) return { is: 'unreadable' };
-  return { is: 'old', kid, provider, resealed: { ...record, jwe: await sealKey(ring, binding, key) } };
+  const resealed = reseal ? { ...record, jwe: await sealKey(ring, binding, key) } : undefined;
+  return { is: 'old', kid, provider, resealed };
 }

@@ -54,10 +54,12 @@ async function walkUsers(walk: Walk, users: readonly UserId[]): Promise<Tally> {
 
 async function walkRecords(walk: Walk, records: readonly FoundRecord[], tries: number): Promise<Tally> {
   const judged = await Promise.all(
-    records.map(async (found) => ({ found, verdict: await judgeRecord(walk.ring, found) })),
+    records.map(async (found) => ({ found, verdict: await judgeRecord(walk.ring, found, walk.reseal) })),
   );
   const rewrites = judged.flatMap(({ found, verdict }) =>
-    walk.reseal && verdict.is === 'old' ? [{ found, ...verdict }] : [],
+    verdict.is === 'old' && verdict.resealed !== undefined
+      ? [{ found, provider: verdict.provider, resealed: verdict.resealed }]
+      : [],
   );
   const written = await write(walk.kv, rewrites);
   const lost = rewrites.map(({ found }) => found).filter((found) => !written.has(found));

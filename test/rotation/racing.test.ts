@@ -1,0 +1,201 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { Kv } from '../../lib/kv/kv.ts';
+import { countRecords } from '../../lib/rotation/count-records.ts';
+import { type Rotation, rotationStep } from '../../lib/rotation/rotation-step.ts';
+import { readBundle, replaceRecord } from '../../lib/vault/bundle.ts';
+import { kidOf, openKey } from '../../lib/vault/envelope.ts';
+import { reinstateKid, retireKid } from '../../lib/vault/retired-kids.ts';
+import { json } from '../support/answers.ts';
+import { call, type HandlerModule } from '../support/call.ts';
+import { newMasterKey, newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { connect, fillStore, ringOf, sealedRecord, userId } from './fill-store.ts';
+
+const STEP = { maxMs: 10_000, maxUsers: 1_000_000 };
+const [oldKey, newKey] = [newMasterKey('k1'), newMasterKey('k2')];
+
+let world: World;
+let kv: Kv;
+let key: HandlerModule;
+let keys: HandlerModule;
+let health: HandlerModule;
+
+beforeAll(async () => {
+  world = await startWorld({ env: { VAULT_KEYS: `${newKey},${oldKey}` } });
+  kv = connect(world.kv);
+  key = await import('../../api/keys/[provider].ts');
+  keys = await import('../../api/keys/index.ts');
+  health = await import('../../api/health.ts');
+});
+afterAll(() => world.close());
+
+const rotation = async (...masterKeys: readonly string[]): Promise<Rotation> => ({
+  kv,
+  ring: await ringOf(...masterKeys),
+  clock: () => new Date(),
+});
+const save = async (sub: string, value: string) =>
+  call(key, '/api/keys/openai', {
+    method: 'PUT',
+    token: await world.tokenFor(sub),
+    json: { key: value },
+  });
+const stored = async (sub: string) =>
+  (await kv.ask(readBundle(userId(sub), ['openai']))).get('openai')?.record;
+async function opened(sub: string): Promise<string | undefined> {
+  const [record, ring] = [await stored(sub), await ringOf(newKey, oldKey)];
+  return record && (await openKey(ring, { user: userId(sub), provider: 'openai' }, record.jwe)).reveal();
+}
+
+test('rotations to and fro that never stop lose no save of the same records: the newest always wins', async () => {
+  const users = Array.from({ length: 6 }, (_, index) => `racer-${index}`);
+  const SAVES = 20;
+  let racing = true;
+  const rotateOn = async (...masterKeys: readonly string[]) => {
+    const way = await rotation(...masterKeys);
+    let resealed = 0;
+    while (racing) {
+      const { state } = await rotationStep(way, STEP, { evenIfIdle: true });
+      resealed += state.last?.tally.resealed ?? 0;
+    }
+    return resealed;
+  };
+  const rotations = [rotateOn(newKey, oldKey), rotateOn(oldKey, newKey), rotateOn(newKey, oldKey)];
+  await Promise.all(
+    users.map(async (sub) => {
+      for (let version = 1; version <= SAVES; version += 1) {
+        const value = newProviderKey();
+        const response = await save(sub, value);
+        expect(response.status).toBe(version === 1 ? 201 : 200);
+        expect(await response.json()).toMatchObject({ version });
+        expect(await opened(sub)).toBe(value);
+      }
+    }),
+  );
+  racing = false;
+  const resealed = (await Promise.all(rotations)).reduce((sum, count) => sum + count, 0);
+  expect(resealed, 'the race took place').toBeGreaterThan(5);
+  for (const sub of users) expect(await stored(sub)).toMatchObject({ version: SAVES });
+});
+
+test('a key that is deleted while it is sealed anew stays deleted', async () => {
+  const sub = 'deleter';
+  let racing = true;
+  const rotateOn = async (...masterKeys: readonly string[]) => {
+    const way = await rotation(...masterKeys);
+    while (racing) await rotationStep(way, STEP, { evenIfIdle: true });
+  };
+  const rotations = [rotateOn(newKey, oldKey), rotateOn(oldKey, newKey)];
+  for (let times = 0; times < 15; times += 1) {
+    await save(sub, newProviderKey());
+    const response = await call(key, '/api/keys/openai', {
+      method: 'DELETE',
+      token: await world.tokenFor(sub),
+    });
+    expect(response.status).toBe(204);
+    expect(await stored(sub)).toBeUndefined();
+  }
+  racing = false;
+  await Promise.all(rotations);
+  expect(await stored(sub)).toBeUndefined();
+});
+
+test('what a provider says about a key is written down although the key was sealed anew meanwhile', async () => {
+  await fillStore(kv, await ringOf(oldKey), ['checked'], ['openai'], () => newProviderKey());
+  world.providers.answerNextWith(async (recorded, response) => {
+    await rotationStep(await rotation(newKey, oldKey), STEP, { evenIfIdle: true });
+    await json({}, 401)(recorded, response);
+  });
+  const token = await world.tokenFor('checked');
+  const response = await call(key, '/api/keys/openai', { method: 'POST', token });
+  expect(await response.json()).toMatchObject({ status: 'invalid' });
+  const record = await stored('checked');
+  expect(record).toMatchObject({ status: 'invalid', version: 1 });
+  expect(kidOf(record?.jwe ?? '')).toBe('k2');
+});
+
+test('a rotation that dies at any of its requests leaves every key open, and the next one finishes', async () => {
+  const users = Array.from({ length: 25 }, (_, index) => `mortal-${index}`);
+  let outcome = 'killed';
+  for (let deadly = 1; outcome === 'killed'; deadly += 1) {
+    const from = deadly % 2 === 1 ? oldKey : newKey;
+    const to = from === oldKey ? newKey : oldKey;
+    await fillStore(kv, await ringOf(from), users, ['openai'], (user) => `key of ${user}`);
+    let requests = 0;
+    const dying: Kv = {
+      ask: async (question) => {
+        requests += 1;
+        // Every other time the request still arrives, and only its answer is lost.
+        if (requests === deadly && deadly % 2 === 0) await kv.ask(question);
+        if (requests >= deadly) throw new Error('killed');
+        return kv.ask(question);
+      },
+    };
+    const whole = await rotation(to, from);
+    outcome = await rotationStep({ ...whole, kv: dying }, STEP, { evenIfIdle: true }).then(
+      () => 'finished',
+      (error: unknown) => (error instanceof Error ? error.message : 'other'),
+    );
+    expect(outcome).toBe(deadly < 7 || requests >= deadly ? 'killed' : 'finished');
+    for (const sub of users) expect(await opened(sub)).toBe(`key of ${sub}`);
+    await rotationStep(whole, STEP, { evenIfIdle: true });
+    await rotationStep(whole, STEP, { evenIfIdle: true });
+    const { left } = await countRecords(await rotation(to));
+    expect([...left.keys()]).toEqual([to === newKey ? 'k2' : 'k1']);
+  }
+});
+
+test('a save of a deployment that still seals under the old key is found by the next walk', async () => {
+  const both = await rotation(newKey, oldKey);
+  await rotationStep(both, STEP, { evenIfIdle: true });
+  await fillStore(kv, await ringOf(oldKey), ['latecomer'], ['openai'], () => 'late');
+  expect((await countRecords(both)).left.get('k1')).toBe(1);
+  expect((await rotationStep(both, STEP)).state.last?.tally.resealed).toBe(1);
+  expect((await countRecords(both)).left.has('k1')).toBe(false);
+});
+
+test('under a retired key nothing is stored any more, whichever deployment tries; what is there stays in use', async () => {
+  await save('kept', 'first-key-of-theirs');
+  const user = userId('kept');
+  const text = (await kv.ask(readBundle(user, ['openai']))).get('openai')?.text;
+  await kv.ask(retireKid('k1'));
+  const record = await sealedRecord(await ringOf(oldKey), user, 'openai', newProviderKey());
+  await expect(kv.ask(replaceRecord(user, 'openai', text, record))).rejects.toMatchObject({
+    code: 'deployment_outdated',
+  });
+  expect(await opened('kept')).toBe('first-key-of-theirs');
+
+  await kv.ask(retireKid('k2'));
+  const refused = await save('kept', newProviderKey());
+  expect(refused.status).toBe(503);
+  expect(await refused.json()).toMatchObject({ code: 'deployment_outdated' });
+  world.providers.answerNextWith(json({}, 401));
+  const token = await world.tokenFor('kept');
+  const checked = await call(key, '/api/keys/openai', { method: 'POST', token });
+  expect(await checked.json()).toMatchObject({ status: 'invalid' });
+  expect(await stored('kept')).toMatchObject({ status: 'invalid' });
+  expect(await (await call(health, '/api/health')).json()).toMatchObject({
+    status: 'degraded',
+    masterKeys: 'retired',
+  });
+  for (const kid of ['k1', 'k2']) await kv.ask(reinstateKid(kid));
+  expect((await save('kept', newProviderKey())).status).toBe(200);
+});
+
+test('a record whose master key is gone is unreadable in the list, hides no other, and shows in health', async () => {
+  await fillStore(kv, await ringOf(newMasterKey('k0')), ['orphan'], ['openai'], () => newProviderKey());
+  await fillStore(kv, await ringOf(newKey), ['orphan'], ['exa'], () => newProviderKey());
+  const answer = async () => (await call(health, '/api/health')).json();
+  expect(await answer()).toMatchObject({ status: 'ok' });
+  await rotationStep(await rotation(newKey, oldKey), STEP, { evenIfIdle: true });
+  const reported = await answer();
+  expect(reported).toEqual({ status: 'degraded', mode: 'production', kv: 'ok', masterKeys: 'missing' });
+  const token = await world.tokenFor('orphan');
+  const listed = (await (await call(keys, '/api/keys', { token })).json()).keys;
+  expect(listed).toMatchObject([
+    { provider: 'exa', status: 'valid' },
+    { provider: 'openai', status: 'unreadable' },
+  ]);
+  await call(key, '/api/keys/openai', { method: 'DELETE', token });
+  await rotationStep(await rotation(newKey, oldKey), STEP, { evenIfIdle: true });
+  expect(await answer()).toMatchObject({ status: 'ok' });
+});
