@@ -21,9 +21,10 @@ const APP_PAGE = `<!doctype html>
     <meta name="viewport" content="width=device-width, initial-scale=1" />
     <title>An app</title>
     <link rel="icon" href="data:," />
+    <style>body { background: Canvas; color: CanvasText }</style>
   </head>
   <body>
-    <h1>An app</h1>
+    <main><h1>An app</h1></main>
     <script type="module">
       import { createClient } from '/client.js';
       import { UserKeys } from '/user-keys.js';
