@@ -57,12 +57,11 @@ export function installScopedEnvironment(): ScopedEnvironment {
 }
 
 function wrapEnvironment(currentScope: CurrentScope): void {
+  /** Each environment object has a view of its own; a view is its own view. */
   const views = new WeakMap<object, NodeJS.ProcessEnv>();
-  const isView = new WeakSet<object>();
-  const viewOf = (real: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
-    const view = isView.has(real) ? real : (views.get(real) ?? createEnvironmentView(real, currentScope));
-    views.set(real, view);
-    isView.add(view);
+  const viewOf = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
+    const view = views.get(environment) ?? createEnvironmentView(environment, currentScope);
+    views.set(environment, view).set(view, view);
     return view;
   };
 
@@ -73,7 +72,7 @@ function wrapEnvironment(currentScope: CurrentScope): void {
       const scope = currentScope();
       const environment = Object(replacement);
       if (scope === undefined) view = viewOf(environment);
-      else if (isView.has(environment)) scope.restore();
+      else if (views.get(environment) === environment) scope.restore();
       else scope.replace(environment);
     },
     enumerable: true,

@@ -122,6 +122,11 @@ describe('what lists the environment', () => {
     },
   );
 
+  it('cannot be cloned itself, as no proxy can', async () => {
+    expect(() => structuredClone(process.env)).toThrow();
+    await inScope({ OPENAI_API_KEY: users }, () => expect(() => structuredClone(process.env)).toThrow());
+  });
+
   it('still lists the ordinary variables', async () => {
     await inScope({ OPENAI_API_KEY: users }, () => {
       const { OPENAI_API_KEY: _, GEMINI_API_KEY: __, ...ordinary } = real;
