@@ -30,6 +30,7 @@ export function readExamples(document: string) {
 
   return {
     names: [...examples.keys()],
+    sourceOf: (name: string): string => examples.get(name) ?? '',
     load: async (name: string): Promise<ExampleModule> =>
       exampleModule.parse({ ...(await import(join(directory, `api/${name}.ts`))) }),
     remove: () => rmSync(directory, { recursive: true }),
