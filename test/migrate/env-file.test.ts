@@ -1,5 +1,5 @@
 /** From a `.env`: its provider variables become the keys of a named user. */
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
@@ -26,6 +26,7 @@ beforeAll(async () => {
   stored = await openStored(env);
 });
 afterAll(() => kv.close());
+afterAll(() => rmSync(directory, { recursive: true }));
 afterEach(
   () => kv && stored.kv.ask({ commands: 1, add: (batch) => void batch.flushdb(), read: () => undefined }),
 );

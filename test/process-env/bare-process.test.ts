@@ -1,17 +1,18 @@
 /** The same promises in a plain Node process, without a test runner in it: module systems, order, flags. */
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { EdgeVM } from '@edge-runtime/vm';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
 const lib = join(import.meta.dirname, '../../lib');
 const directory = mkdtempSync(join(tmpdir(), 'bare-process-'));
+afterAll(() => rmSync(directory, { recursive: true }));
 
 /** Statements that open a scope for the user's key, for a program of either module system. */
 const OPEN = `

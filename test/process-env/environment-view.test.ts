@@ -1,9 +1,12 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { env } from 'node:process';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect, isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { installScopedEnvironment } from '../../lib/process-env/scoped-environment.ts';
 import { newProviderKey } from '../support/start-world.ts';
+import { temporaryDirectory } from '../support/temporary-directory.ts';
 import { inScope, openScope } from './open-scope.ts';
 
 const users = newProviderKey('sk-user-');
@@ -240,9 +243,7 @@ describe('writing inside a scope', () => {
   });
 
   it('keeps what Node reads in a file of variables to the scope', async () => {
-    const { writeFileSync, mkdtempSync } = await import('node:fs');
-    const { tmpdir } = await import('node:os');
-    const file = `${mkdtempSync(`${tmpdir()}/env-file-`)}/.env`;
+    const file = join(await temporaryDirectory(), '.env');
     writeFileSync(file, 'ADDED=from the file\nORDINARY=from the file\nOPENAI_API_KEY=from the file\n');
     await inScope({ OPENAI_API_KEY: users }, () => {
       process.loadEnvFile(file);

@@ -3,13 +3,13 @@
 import { exec, execFile, fork, spawn, spawnSync } from 'node:child_process';
 import cluster from 'node:cluster';
 import { once } from 'node:events';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
 import { SHARE_ENV, Worker } from 'node:worker_threads';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { installScopedEnvironment } from '../../lib/process-env/scoped-environment.ts';
 import { newProviderKey } from '../support/start-world.ts';
 import { inScope } from './open-scope.ts';
@@ -20,6 +20,7 @@ const DUMP = 'process.stdout.write(JSON.stringify(process.env))';
 const node = process.execPath;
 const directory = mkdtempSync(join(tmpdir(), 'inheritance-'));
 const dumpFile = join(directory, 'dump.cjs');
+afterAll(() => rmSync(directory, { recursive: true }));
 
 beforeAll(() => {
   process.env.OPENAI_API_KEY = operators;
