@@ -2,6 +2,7 @@ import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { type RunningKv, startKv } from '../../dev/kv/start-kv.ts';
 import type { Kv } from '../../lib/kv/kv.ts';
 import { countRecords } from '../../lib/rotation/count-records.ts';
+import { readRotationState } from '../../lib/rotation/rotation-state.ts';
 import { type Rotation, rotationStep, type StepLimits } from '../../lib/rotation/rotation-step.ts';
 import { readBundle, replaceRecord } from '../../lib/vault/bundle.ts';
 import { openKey } from '../../lib/vault/envelope.ts';
@@ -163,6 +164,25 @@ describe('two rotations', () => {
     const totals = runs.map(({ state }) => state.last?.tally.users);
     expect(totals).toContain(1_500);
     await expectAllOpen(await ringOf(newKey), 10);
+  });
+
+  test('never set each other back: who was overtaken takes over where the other one is', async () => {
+    await fill(1_500);
+    const ahead = await rotation(newKey, oldKey);
+    let requests = 0;
+    const overtaken: Kv = {
+      ask: async (question) => {
+        requests += 1;
+        if (requests === 2) {
+          await rotationStep(ahead, ONE_PAGE);
+          await rotationStep(ahead, ONE_PAGE);
+        }
+        return kv.ask(question);
+      },
+    };
+    const { state } = await rotationStep({ ...ahead, kv: overtaken }, ONE_PAGE);
+    expect(state).toEqual(await kv.ask(readRotationState()));
+    expect(state.running?.tally.users).toBeGreaterThan(600);
   });
 
   test('for different current keys lose nothing: whichever ends, all records open', async () => {
