@@ -123,7 +123,8 @@ const entries = [
     id: 'anthropic',
     name: 'Anthropic',
     purpose: 'Claude models',
-    variables: ['ANTHROPIC_API_KEY', 'ANTHROPIC_AUTH_TOKEN'],
+    // Not ANTHROPIC_AUTH_TOKEN: SDKs below 1.0 would send the key in two headers.
+    variables: ['ANTHROPIC_API_KEY'],
     origin: 'https://api.anthropic.com',
     credential: { header: 'x-api-key' },
     bearerSince: { header: 'anthropic-version', version: '2026-10-21' },
