@@ -4,8 +4,10 @@
  */
 import type { PromptRequest } from '../lib/providers/generate-body.ts';
 import {
+  type CheckedKey,
   decodeBrowserKey,
   decodeCatalogue,
+  decodeCheckedKey,
   decodeGenerated,
   decodeStoredKey,
   decodeStoredKeys,
@@ -104,8 +106,8 @@ export function createClient(options: ClientOptions) {
     },
 
     /** Asks the provider about the stored key again. */
-    async check(provider: ProviderName): Promise<StoredKey> {
-      return readAnswer(decodeStoredKey, await callApi(keyPath(provider), { method: 'POST' }));
+    async check(provider: ProviderName): Promise<CheckedKey> {
+      return readAnswer(decodeCheckedKey, await callApi(keyPath(provider), { method: 'POST' }));
     },
 
     async remove(provider: ProviderName): Promise<void> {

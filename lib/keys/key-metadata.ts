@@ -1,6 +1,7 @@
 /** What a user is shown of a stored key: never the key. */
 import { z } from 'zod';
 import { type ProviderId, providerIds } from '../providers/catalogue.ts';
+import type { KeyVerdict } from '../providers/judge-answer.ts';
 import type { Secret } from '../secret.ts';
 import type { BundleEntry } from '../vault/bundle.ts';
 import { hintOf, type KeyRecord, keyStatus } from '../vault/key-record.ts';
@@ -23,6 +24,9 @@ export const keyMetadata = z.object({
   envFile: z.enum(['written', 'kv-only', 'env-only']).optional(),
 });
 export type KeyMetadata = z.infer<typeof keyMetadata>;
+
+/** The answer to a check: `verdict` is what the provider said this time. */
+export type CheckedKey = KeyMetadata & { readonly verdict: KeyVerdict };
 
 export function describeRecord(provider: ProviderId, record: KeyRecord, lastUsedAt?: string): KeyMetadata {
   const { hint, status, version, createdAt, updatedAt } = record;

@@ -16,7 +16,7 @@ import { hintOf, type KeyRecord } from '../vault/key-record.ts';
 import type { KeyRing } from '../vault/key-ring.ts';
 import { writeStatus } from '../vault/write-status.ts';
 import type { HeldKey, HoldKeys } from './hold-keys.ts';
-import { describeRecord, type KeyMetadata } from './key-metadata.ts';
+import { type CheckedKey, describeRecord, type KeyMetadata } from './key-metadata.ts';
 
 type KnownProvider = Provider & { readonly id: ProviderId };
 
@@ -120,21 +120,21 @@ export function createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }:
     },
 
     /**
-     * Asks the provider about the stored key again and writes down what it says; an answer that does not settle
-     * it changes nothing.
+     * Asks the provider about the stored key again and writes down what it says. An answer that does not settle
+     * it changes nothing; `verdict` is then `unknown`, while the status may still say `valid`.
      *
      * @throws Problem `key_missing`, `key_unreadable`.
      */
-    async check(user: UserId, provider: KnownProvider): Promise<KeyMetadata> {
+    async check(user: UserId, provider: KnownProvider): Promise<CheckedKey> {
       const { metadata, key, stored } = await find(user, provider.id);
       if (key === undefined) throw new Problem('key_unreadable', { members: { provider: provider.id } });
       const verdict = await checkKey(provider, key, via);
-      if (verdict === 'unknown') return metadata;
+      if (verdict === 'unknown') return { ...metadata, verdict };
       const status = verdict === 'valid' ? 'valid' : 'invalid';
       if (stored !== undefined && status !== stored.record.status) {
         await writeStatus(kv, user, provider.id, stored, status);
       }
-      return { ...metadata, status };
+      return { ...metadata, status, verdict };
     },
 
     async remove(user: UserId, provider: KnownProvider): Promise<void> {

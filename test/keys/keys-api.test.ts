@@ -187,11 +187,11 @@ describe('a stored key', () => {
     await save('openai', newProviderKey());
     const check = async () => (await call(key, '/api/keys/openai', { method: 'POST', token })).json();
     world.providers.answerNextWith(quotingTheKey(401));
-    expect(await check()).toMatchObject({ status: 'invalid' });
+    expect(await check()).toMatchObject({ status: 'invalid', verdict: 'rejected' });
     expect(await list()).toMatchObject([{ status: 'invalid' }]);
     world.providers.answerNextWith(json({}, 500));
-    expect(await check()).toMatchObject({ status: 'invalid' });
-    expect(await check()).toMatchObject({ status: 'valid' });
+    expect(await check()).toMatchObject({ status: 'invalid', verdict: 'unknown' });
+    expect(await check()).toMatchObject({ status: 'valid', verdict: 'valid' });
   });
 
   test('is deleted with 204, also when there was none', async () => {

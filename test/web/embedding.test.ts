@@ -114,6 +114,11 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
         await person.saveKey(provider, newProviderKey());
         await person.card(provider).getByText('Not used yet').waitFor();
       }
+      await person.button('Check again: OpenAI').click();
+      await page.getByText('OpenAI accepts this key.').waitFor();
+      providers.answerNextWith(json({}, 500));
+      await person.button('Check again: OpenAI').click();
+      await page.getByText('OpenAI could not be asked right now.').waitFor();
       providers.answerNextWith(json({ error: {} }, 401));
       await person.button('Check again: OpenAI').click();
       await page.getByText('OpenAI does not accept this key any more.').waitFor();
@@ -275,7 +280,7 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     expect(await findBarriers(page)).toEqual([]);
   });
 
-  test('when the key store is down it says so, and that nothing was changed', async () => {
+  test('when the key store is down it says so, and offers to try again', async () => {
     const { page, person } = await open({ attributes: KEYS_ONLY });
     await person.openForm('OpenAI');
     await embedding.site.world.kv.stop();

@@ -1,5 +1,5 @@
 /** The answers of the API, with the types of the server's own schemas, so that the two cannot drift apart. */
-import type { KeyMetadata } from '../../lib/keys/key-metadata.ts';
+import type { CheckedKey as CheckAnswer, KeyMetadata } from '../../lib/keys/key-metadata.ts';
 import type { describeCatalogue } from '../../lib/providers/describe-catalogue.ts';
 import { fieldsOf, flag, list, nullable, number, oneOf, text, wholeNumber } from './decode.ts';
 
@@ -15,6 +15,19 @@ export type Provider = Omit<ReturnType<typeof describeCatalogue>['providers'][nu
 export type StoredKey = Omit<KeyMetadata, 'provider'> & { readonly provider: ProviderName };
 export type StoredKeyStatus = StoredKey['status'];
 
+/** A stored key after a check, with what the provider said this time: `unknown` if it could not be asked. */
+export type CheckedKey = StoredKey & Pick<CheckAnswer, 'verdict'>;
+
+const VERDICTS: { readonly [Verdict in CheckedKey['verdict']]: Verdict } = {
+  valid: 'valid',
+  rejected: 'rejected',
+  unknown: 'unknown',
+};
+const ENV_FILE_STATES: { readonly [State in NonNullable<StoredKey['envFile']>]: State } = {
+  written: 'written',
+  'kv-only': 'kv-only',
+  'env-only': 'env-only',
+};
 /** A mapped type and not a list, so that a status the server adds is missed by the type checker and not by a user. */
 const STATUSES: { readonly [Status in StoredKeyStatus]: Status } = {
   valid: 'valid',
@@ -53,7 +66,15 @@ export function decodeStoredKey(value: unknown): StoredKey {
     createdAt: nullable(fields.createdAt, text),
     updatedAt: nullable(fields.updatedAt, text),
     lastUsedAt: nullable(fields.lastUsedAt, text),
+    ...(fields.envFile === undefined
+      ? {}
+      : { envFile: oneOf(fields.envFile, Object.values(ENV_FILE_STATES)) }),
   };
+}
+
+export function decodeCheckedKey(value: unknown): CheckedKey {
+  const { verdict } = fieldsOf(value);
+  return { ...decodeStoredKey(value), verdict: oneOf(verdict, Object.values(VERDICTS)) };
 }
 
 export type BrowserKey = { readonly key: string; readonly updatedAt: string | null };

@@ -11,6 +11,7 @@ export class DeleteDialog extends LitElement {
   static override properties = {
     client: { attribute: false },
     provider: { attribute: false },
+    isInEnvFile: { type: Boolean, attribute: 'in-env-file' },
     isDeleting: { state: true },
     failure: { state: true },
   };
@@ -61,11 +62,13 @@ export class DeleteDialog extends LitElement {
 
   declare client: Client;
   declare provider: Provider;
+  declare isInEnvFile: boolean;
   declare isDeleting: boolean;
   declare failure: ErrorText | undefined;
 
   constructor() {
     super();
+    this.isInEnvFile = false;
     this.isDeleting = false;
   }
 
@@ -80,7 +83,7 @@ export class DeleteDialog extends LitElement {
       <dialog aria-labelledby="question" aria-describedby="consequence">
         <h3 id="question">Delete your ${name} key?</h3>
         <p id="consequence">
-          It is erased here, and calls to ${name} stop working until you add another one. The key itself stays valid
+          It is erased here${this.isInEnvFile ? ' and in your .env file' : ''}, and calls to ${name} stop working until you add another one. The key itself stays valid
           until you revoke it at ${name}.
         </p>
         ${

@@ -19,15 +19,23 @@ export function describeError(error: unknown, provider = 'The provider'): ErrorT
     case 'unreachable':
       return navigator.onLine
         ? retry('The server did not answer.', 'Check your connection and try again.')
-        : retry('You are offline.', 'Nothing was changed. Try again when you are back online.');
+        : retry('You are offline.', 'Try again when you are back online.');
     case 'signed_out':
     case 'token_missing':
     case 'token_invalid':
     case 'token_expired':
       return retry('Your session has ended.', 'Sign in again, then try once more.');
     case 'store_unavailable':
+      return retry('The key store is not answering right now.', shortly);
+    case 'vault_unavailable':
     case 'issuer_unavailable':
-      return retry('The key store is not answering right now.', `Nothing was changed. ${shortly}`);
+      return retry('The server cannot do this right now.', `Nothing was changed. ${shortly}`);
+    case 'env_file_busy':
+      return retry('Something else is writing your .env file.', 'Nothing was saved. Try again.');
+    case 'env_file_refused':
+    case 'deployment_outdated':
+    case 'account_erased':
+      return say('Nothing was saved.', error.message);
     case 'rate_limited':
       return retry('That was too many requests for one minute.', shortly);
     case 'invalid_request':

@@ -4,10 +4,10 @@ import type { Client } from '../client.ts';
 import { cardStyles } from './card-styles.ts';
 import { controls } from './controls.ts';
 import { DeleteDialog } from './delete-dialog.ts';
-import { describeError, type ErrorText } from './describe-error.ts';
+import { describeError } from './describe-error.ts';
 import { emit } from './events.ts';
 import './key-form.ts';
-import { STATUS_TEXTS, type Tone } from './key-status.ts';
+import { type Advice, adviseOn, describeVerdict } from './key-status.ts';
 import { exactTime, relativeTime } from './relative-time.ts';
 import { badgeStyles, statusBadge, TONE_ICONS } from './status-badge.ts';
 
@@ -32,7 +32,7 @@ export class ProviderCard extends LitElement {
   declare isOpen: boolean;
   declare isChecking: boolean;
   /** What came of the last check. */
-  declare outcome: (ErrorText & { readonly tone: Tone }) | undefined;
+  declare outcome: Advice | undefined;
 
   constructor() {
     super();
@@ -84,7 +84,11 @@ export class ProviderCard extends LitElement {
         }
         ${
           this.stored
-            ? html`<user-keys-delete .client=${this.client} .provider=${this.provider}></user-keys-delete>`
+            ? html`<user-keys-delete
+              .client=${this.client}
+              .provider=${this.provider}
+              ?in-env-file=${this.stored.envFile === 'written' || this.stored.envFile === 'env-only'}
+            ></user-keys-delete>`
             : nothing
         }
       </article>
@@ -120,10 +124,12 @@ export class ProviderCard extends LitElement {
   }
 
   #message(): TemplateResult | typeof nothing {
-    if (this.outcome) return panel(this.outcome.tone, this.outcome.what, this.outcome.next);
-    const status = this.stored && STATUS_TEXTS[this.stored.status];
-    const explained = status?.explain?.(this.provider.name);
-    return status && explained ? panel(status.tone, explained.what, explained.next) : nothing;
+    const advice = this.outcome ?? (this.stored && adviseOn(this.stored, this.provider.name));
+    if (advice === undefined) return nothing;
+    const { tone, what, next } = advice;
+    return html`<p class="message panel ${tone}">
+      ${TONE_ICONS[tone]}<span><strong>${what}</strong> ${next}</span>
+    </p>`;
   }
 
   #toggle = (): void => {
@@ -135,16 +141,9 @@ export class ProviderCard extends LitElement {
     this.isChecking = true;
     this.outcome = undefined;
     try {
-      const stored = await this.client.check(this.provider.id);
-      if (stored.status === 'valid') {
-        this.outcome = {
-          tone: 'good',
-          what: `${this.provider.name} accepts this key.`,
-          next: '',
-          canRetry: false,
-        };
-      }
-      emit(this, 'user-keys-checked', stored);
+      const checked = await this.client.check(this.provider.id);
+      this.outcome = describeVerdict(checked.verdict, this.provider.name);
+      emit(this, 'user-keys-checked', checked);
     } catch (error) {
       this.outcome = { tone: 'bad', ...describeError(error, this.provider.name) };
     } finally {
@@ -164,7 +163,7 @@ export class ProviderCard extends LitElement {
 
 customElements.define('user-keys-card', ProviderCard);
 
-function facts({ hint, createdAt, updatedAt, version, lastUsedAt }: StoredKey): TemplateResult {
+function facts({ hint, createdAt, updatedAt, version, lastUsedAt, envFile }: StoredKey): TemplateResult {
   const changedAt = updatedAt ?? createdAt;
   return html`<ul class="facts">
     <li class="key">
@@ -173,16 +172,13 @@ function facts({ hint, createdAt, updatedAt, version, lastUsedAt }: StoredKey): 
       >
     </li>
     ${changedAt ? html`<li>${version > 1 ? 'Replaced' : 'Added'} ${time(changedAt)}</li>` : nothing}
+    ${envFile === 'written' ? html`<li>Also in .env</li>` : nothing}
     <li>${lastUsedAt ? html`Used ${time(lastUsedAt)}` : 'Not used yet'}</li>
   </ul>`;
 }
 
 function time(isoTime: string): TemplateResult {
   return html`<time datetime=${isoTime} title=${exactTime(isoTime)}>${relativeTime(isoTime)}</time>`;
-}
-
-function panel(tone: Tone, what: string, next: string): TemplateResult {
-  return html`<p class="message panel ${tone}">${TONE_ICONS[tone]}<span><strong>${what}</strong> ${next}</span></p>`;
 }
 
 /** A colour of its own for each name, the same every time. */

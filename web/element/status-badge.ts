@@ -1,7 +1,7 @@
 import { css, html, type TemplateResult } from 'lit';
 import type { StoredKeyStatus } from '../client/answers.ts';
 import { alertIcon, checkIcon, pauseIcon } from './icons.ts';
-import { STATUS_TEXTS, type Tone } from './key-status.ts';
+import { STATUS_LABELS, type Tone } from './key-status.ts';
 
 /** The mark that goes with a tone; the words beside it say the same. */
 export const TONE_ICONS: Readonly<Record<Tone, TemplateResult>> = {
@@ -11,7 +11,7 @@ export const TONE_ICONS: Readonly<Record<Tone, TemplateResult>> = {
 };
 
 export function statusBadge(status: StoredKeyStatus): TemplateResult {
-  const { label, tone } = STATUS_TEXTS[status];
+  const { label, tone } = STATUS_LABELS[status];
   return html`<span class="badge ${tone}">${TONE_ICONS[tone]}${label}</span>`;
 }
 
