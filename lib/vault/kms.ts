@@ -43,7 +43,12 @@ export const unwrapWithKms: UnwrapKeys = async (wrapped) => {
     }
   };
   try {
-    return await Promise.all(wrapped.entries.map((entry, index) => open(entry, index + 1)));
+    // All are waited for: the client must not be destroyed under one that is being tried again.
+    const opened = await Promise.allSettled(wrapped.entries.map((entry, index) => open(entry, index + 1)));
+    return opened.map((one) => {
+      if (one.status === 'rejected') throw one.reason;
+      return one.value;
+    });
   } finally {
     client.destroy();
   }
