@@ -28,8 +28,11 @@ export const KEY_CHECK_MAX_ANSWER_BYTES = 1024 * 1024;
 
 /** The longest silence in the middle of a provider's stream. */
 export const PROVIDER_IDLE_TIMEOUT_MS = 120_000;
-/** Bodies passed on to a provider. Vercel itself refuses request bodies over 4.5 MB before the function runs. */
-export const PROXY_MAX_REQUEST_BYTES = 100 * 1024 * 1024;
+/**
+ * Bodies passed on to a provider. It is what Vercel takes in a request: a larger one is answered 413 by the platform
+ * before a function runs, and by us wherever that platform is not in front, so that no upload works at home alone.
+ */
+export const PROXY_MAX_REQUEST_BYTES = 4.5 * 1024 * 1024;
 /** An error answer of a provider is read whole, to take the key out of it, before it is passed on. */
 export const PROVIDER_ERROR_MAX_BYTES = 1024 * 1024;
 

@@ -66,7 +66,7 @@ export async function startStage(env: Readonly<Record<string, string>> = {}): Pr
   }
   await renewToken();
   const keys = new Map(providerIds.map((id) => [id, newProviderKey(`${id}-key-`)]));
-  for (const [provider, key] of keys) await saveKey(tap.url, current.token, provider, key);
+  for (const [provider, key] of keys) await saveKey(tap.url, current.token, provider, key, printed);
   world.providers.reset();
   tap.exchanges.length = 0;
 
@@ -92,13 +92,20 @@ export async function startStage(env: Readonly<Record<string, string>> = {}): Pr
   };
 }
 
-async function saveKey(origin: string, token: string, provider: string, key: string): Promise<void> {
+async function saveKey(
+  origin: string,
+  token: string,
+  provider: string,
+  key: string,
+  printed: readonly string[],
+): Promise<void> {
   const response = await fetch(`${origin}/api/keys/${provider}`, {
     method: 'PUT',
     headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
     body: JSON.stringify({ key }),
   });
-  if (response.status !== 201) throw new Error(`${provider}: ${response.status} ${await response.text()}`);
+  if (response.status === 201) return;
+  throw new Error([`${provider}: ${response.status} ${await response.text()}`, ...printed].join('\n'));
 }
 
 function in15Minutes(): number {

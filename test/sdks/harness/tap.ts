@@ -60,9 +60,15 @@ function relay(
   const { method, url: path, rawHeaders: headers } = incoming;
   const upward = request({ host: LOOPBACK, port, method, path, headers, setHost: false });
   outgoing.on('close', () => upward.destroy());
-  upward.on('error', () => outgoing.destroy());
+  // An upstream that has answered may stop listening to the rest of the request, such as after a 413.
+  upward.on('close', () => incoming.resume());
+  upward.on('error', () => {
+    if (!outgoing.headersSent) outgoing.destroy();
+  });
   upward.on('response', async (answer) => {
     onAnswer(answer);
+    // Answered before the request has been read: what is left of it would be taken for the next one.
+    if (!incoming.complete) outgoing.shouldKeepAlive = false;
     outgoing.writeHead(answer.statusCode ?? 502, withoutConnection(answer.rawHeaders));
     outgoing.flushHeaders();
     answer.on('error', () => outgoing.destroy());

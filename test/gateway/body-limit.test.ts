@@ -1,0 +1,57 @@
+import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { PROXY_MAX_REQUEST_BYTES } from '../../lib/deadlines.ts';
+import { echo } from '../support/answers.ts';
+import { call, type HandlerModule } from '../support/call.ts';
+import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+
+let world: World;
+let proxy: HandlerModule;
+let token: string;
+
+beforeAll(async () => {
+  world = await startWorld();
+  proxy = await import('../../api/proxy.ts');
+  const keys: HandlerModule = await import('../../api/keys/[provider].ts');
+  token = await world.tokenFor('alice');
+  await call(keys, '/api/keys/openai', { method: 'PUT', token, json: { key: newProviderKey() } });
+  world.providers.reset();
+});
+afterAll(() => world.close());
+afterEach(() => world.providers.reset());
+
+const send = (body: BodyInit, headers: Readonly<Record<string, string>> = {}) =>
+  call(proxy, '/api/proxy/openai/v1/files', { method: 'POST', token, body, headers });
+
+function streamOf(bytes: number): ReadableStream<Uint8Array> {
+  let left = bytes;
+  return new ReadableStream({
+    pull(controller) {
+      const chunk = new Uint8Array(Math.min(left, 64 * 1024));
+      left -= chunk.length;
+      if (chunk.length === 0) controller.close();
+      else controller.enqueue(chunk);
+    },
+  });
+}
+
+test('a body of 4.5 MB passes, as it does on the platform', async () => {
+  world.providers.answerNextWith(echo);
+  const response = await send(streamOf(PROXY_MAX_REQUEST_BYTES));
+  expect(response.status).toBe(200);
+  expect((await response.arrayBuffer()).byteLength).toBe(4.5 * 1024 * 1024);
+});
+
+test('a larger one that says so is a 413 problem, and the provider is not called', async () => {
+  const length = String(PROXY_MAX_REQUEST_BYTES + 1);
+  const response = await send('x', { 'content-length': length });
+  expect(response.status).toBe(413);
+  expect(response.headers.get('x-userkeys-error')).toBe('body_too_large');
+  expect(await response.json()).toMatchObject({ code: 'body_too_large', maxBytes: PROXY_MAX_REQUEST_BYTES });
+  expect(world.calls).toEqual([]);
+});
+
+test('a larger one that does not say so is a 413 problem too', async () => {
+  const response = await send(streamOf(PROXY_MAX_REQUEST_BYTES + 1));
+  expect(response.status).toBe(413);
+  expect(await response.json()).toMatchObject({ code: 'body_too_large' });
+});
