@@ -5,7 +5,7 @@ import { route } from '../lib/http/endpoint.ts';
 import { generateBody } from '../lib/providers/generate-body.ts';
 
 export const { GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS } = endpoint('/api/generate', {
-  POST: route({ body: generateBody, maxBodyBytes: PROMPT_MAX_BYTES }, async (call) =>
+  POST: route({ audit: 'use', body: generateBody, maxBodyBytes: PROMPT_MAX_BYTES }, async (call) =>
     generateCall(await app(), call),
   ),
 });

@@ -4,7 +4,7 @@ import { route } from '../lib/http/endpoint.ts';
 import { findProvider } from '../lib/providers/catalogue.ts';
 
 const pass = route(
-  { tokenHeader: ({ provider = '' }) => findProvider(provider)?.credential.header },
+  { audit: 'use', tokenHeader: ({ provider = '' }) => findProvider(provider)?.credential.header },
   async (call) => proxyCall(await app(), call),
 );
 

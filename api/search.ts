@@ -4,5 +4,5 @@ import { route } from '../lib/http/endpoint.ts';
 import { searchBody } from '../lib/providers/search.ts';
 
 export const { GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS } = endpoint('/api/search', {
-  POST: route({ body: searchBody }, async (call) => searchCall(await app(), call)),
+  POST: route({ audit: 'use', body: searchBody }, async (call) => searchCall(await app(), call)),
 });

@@ -1,12 +1,16 @@
 /** The three calls that a user's own key pays for: gateway, generate, search. One KV request each. */
+import type { Journal } from './audit/journal.ts';
 import type { App } from './compose.ts';
 import { Problem } from './errors.ts';
+import { guardRefusal } from './guards/guard-refusal.ts';
+import { modelInPath, readRequestedModels } from './guards/requested-model.ts';
 import type { Call, UserCall } from './http/endpoint.ts';
 import { findToken } from './identity/find-token.ts';
 import { findProvider, type Provider, type ProviderId } from './providers/catalogue.ts';
-import { forward, forwardUrl } from './providers/forward.ts';
+import { forward, forwardUrl, pathOf, type Via } from './providers/forward.ts';
 import type { KeyVerdict } from './providers/judge-answer.ts';
 import { type SearchBody, search } from './providers/search.ts';
+import type { UserKeys } from './user-keys.ts';
 
 /** The provider a path names, or Problem `unknown_provider`. */
 export function providerOf({ params }: Pick<Call, 'params'>): Provider & { readonly id: ProviderId } {
@@ -15,23 +19,51 @@ export function providerOf({ params }: Pick<Call, 'params'>): Provider & { reado
   return provider;
 }
 
-/** Passes the request on to its provider. The path is checked before any key is fetched. */
+/**
+ * Passes the request on to its provider. The path is checked before any key is fetched. Where the key is restricted
+ * to some models and the path does not name one, the body is read for it.
+ */
 export async function proxyCall(app: App, call: UserCall<undefined, undefined>): Promise<Response> {
   const provider = providerOf(call);
+  const { journal } = call;
   const { token, header: tokenHeader } = findToken(call.request.headers, provider.credential.header) ?? {};
   const url = forwardUrl(call.request, provider, token, app.via.baseUrls);
-  return app.useKeys(call.user, [provider.id], async (keys) => {
+  const path = pathOf(call.request, provider);
+  const model = modelInPath(provider.id, path);
+  journal.note({ route: 'gateway', model });
+  const use = async (keys: UserKeys) => {
+    const restrictedTo = model === undefined ? keys.allowedModels(provider.id) : undefined;
+    const request = restrictedTo ? await allowedRequest(call.request, path, restrictedTo) : call.request;
+    if (request === undefined) throw guardRefusal(provider.id, 'model_not_allowed');
     const key = await keys.get(provider.id);
     const learn = (verdict: KeyVerdict) => keys.learn(provider.id, verdict);
-    return forward(call.request, url, provider, { key, token, tokenHeader }, app.via, learn);
-  });
+    return forward(request, url, provider, { key, token, tokenHeader }, watched(app, journal), learn);
+  };
+  return app.useKeys(call.user, [provider.id], use, { journal, take: 'first', modelFor: () => model });
 }
 
-/** Searches the web with the user's Exa key. */
+/** The request, to be sent on, if every model it may be answered by is allowed; else undefined. */
+async function allowedRequest(
+  incoming: Request,
+  path: string,
+  allowed: readonly string[],
+): Promise<Request | undefined> {
+  const { models, request } = await readRequestedModels(incoming, path);
+  return models?.every((model) => allowed.includes(model)) ? request : undefined;
+}
+
+/** Searches the web with the user's Exa key. A search is no model's, so a key for some models does not serve it. */
 export async function searchCall(app: App, call: UserCall<SearchBody, undefined>): Promise<Response> {
-  return app.useKeys(call.user, ['exa'], async (keys) =>
-    search(await keys.get('exa'), call.body, call.request.signal, app.via, (verdict) =>
+  const { journal } = call;
+  journal.note({ route: 'search', provider: 'exa' });
+  const use = async (keys: UserKeys) =>
+    search(await keys.get('exa'), call.body, call.request.signal, watched(app, journal), (verdict) =>
       keys.learn('exa', verdict),
-    ),
-  );
+    );
+  return app.useKeys(call.user, ['exa'], use, { journal, take: 'first', modelFor: () => null });
+}
+
+/** The way out to providers, with what they answer about tokens written down. */
+export function watched(app: App, journal: Journal): Via {
+  return { ...app.via, send: journal.watch(app.via.send) };
 }

@@ -1,26 +1,23 @@
 /** Putting the parts together for one configuration. Everything a part needs is handed to it here. */
 import { type Account, createAccount } from './account/account.ts';
+import { createJournals } from './audit/journal.ts';
 import { type Config, ConfigError } from './config.ts';
 import { Problem } from './errors.ts';
 import type { Gate } from './http/endpoint.ts';
 import { findToken } from './identity/find-token.ts';
 import { createIssuerKeys } from './identity/issuer-keys.ts';
 import { createPublicKey } from './identity/public-key.ts';
-import type { UserId } from './identity/user-id.ts';
 import { createTokenVerifier } from './identity/verify-token.ts';
 import { createHoldKeys } from './keys/hold-keys.ts';
 import { createKeys, type Keys } from './keys/keys.ts';
-import { createNoteVerdict } from './keys/note-verdict.ts';
 import { createKv, type Kv } from './kv/kv.ts';
-import { createAdmit } from './limits/admit.ts';
+import { type Admit, createAdmit } from './limits/admit.ts';
 import type { LocalKeys } from './local/local-keys.ts';
 import { createOnboarding, type Onboarding } from './onboarding/onboarding.ts';
 import { openKeyRing } from './open-key-ring.ts';
 import type { Send } from './outgoing/send.ts';
-import type { ProviderId } from './providers/catalogue.ts';
 import type { Via } from './providers/forward.ts';
-import { openUserKeys, type UserKeys } from './user-keys.ts';
-import { noteUse, readBundle } from './vault/bundle.ts';
+import { createUseKeys, type UseKeys } from './use-keys.ts';
 import type { KeyRing } from './vault/key-ring.ts';
 import type { UnwrapKeys } from './vault/wrapped-keys.ts';
 
@@ -42,23 +39,17 @@ export type App = Gate & {
   readonly kv: Kv;
   readonly ring: KeyRing;
   readonly clock: () => Date;
+  readonly admit: Admit;
   readonly keys: Keys;
   readonly onboarding: Onboarding;
   readonly account: Account;
   readonly via: Via;
   /**
-   * Runs `fn` with the user's own keys of these providers: counts the call and fetches the sealed keys in one
-   * KV request, opens what `fn` asks for, forgets.
+   * Runs `fn` with the user's own keys of these providers: counts the call, applies the user's guards and fetches
+   * the sealed keys in one KV request, opens what `fn` asks for, forgets.
    */
-  useKeys<T>(
-    user: UserId,
-    providers: readonly ProviderId[],
-    fn: (keys: UserKeys) => T | Promise<T>,
-  ): Promise<T>;
+  readonly useKeys: UseKeys;
 };
-
-/** `lastUsedAt` is kept to the minute, so that a busy key costs no write per call. */
-const USE_NOTE_INTERVAL_MS = 60_000;
 
 /**
  * @throws ConfigError when `AUTH_PUBLIC_KEY` cannot be read as a key, or a master key cannot be opened. Problem
@@ -79,6 +70,10 @@ export async function composeApp(
   const kv = createKv(config.kv, sendToKv);
   const admit = createAdmit(kv, config.rateLimitPerMinute, clock);
   const holdKeys = createHoldKeys(ring, localKeys);
+  const openJournal = createJournals({
+    ...{ kv, after, clock },
+    bounds: { audit: config.audit, usageMaxAgeDays: config.usage.maxAgeDays },
+  });
   const via = { send, baseUrls: config.baseUrls, providerTimeoutMs: config.providerTimeoutMs };
 
   return {
@@ -87,10 +82,13 @@ export async function composeApp(
     ring,
     clock,
     via,
+    admit,
     keys: createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }),
     onboarding: createOnboarding({ ...config.onboarding, kv, admit, holdKeys, clock }),
     account: createAccount({ kv, admit, localKeys, clock }),
     allowedOrigins: config.allowedOrigins,
+    logsEveryCall: config.logsEveryCall,
+    openJournal,
 
     async authenticate(request, tokenHeader) {
       const found = findToken(request.headers, tokenHeader);
@@ -99,18 +97,9 @@ export async function composeApp(
       return verifyToken(found.token, clock());
     },
 
-    async useKeys(user, providers, fn) {
-      const [bundle, fromFile] = await Promise.all([
-        admit(user, readBundle(user, providers)),
-        localKeys?.read(providers),
-      ]);
-      const noteOpened = (provider: ProviderId) => {
-        const lastUsedAt = Date.parse(bundle.get(provider)?.lastUsedAt ?? '') || 0;
-        if (clock().getTime() - lastUsedAt < USE_NOTE_INTERVAL_MS) return;
-        after(kv.ask(noteUse(user, provider, clock())).catch(() => undefined));
-      };
-      const noteVerdict = createNoteVerdict({ kv, user, after });
-      return openUserKeys({ ring, user, bundle, fromFile, noteOpened, noteVerdict }, fn);
-    },
+    useKeys: createUseKeys({
+      ...{ kv, ring, localKeys, openJournal, after, clock },
+      callsPerMinute: config.rateLimitPerMinute,
+    }),
   };
 }

@@ -3,10 +3,13 @@
  * deployment. It never repeats a value: an error names variables alone.
  */
 import { z } from 'zod';
+import { type AuditBounds, MAX_AUDIT_ENTRIES } from './audit/audit-log.ts';
 import type { LocalFiles } from './local/local-keys.ts';
 import { onboardingSteps, type StepDefinition } from './onboarding/onboarding-steps.ts';
 import { type ProviderId, providerIds } from './providers/catalogue.ts';
 import { Secret } from './secret.ts';
+import { type PriceTable, priceTable } from './usage/price-table.ts';
+import { MAX_USAGE_AGE_DAYS } from './usage/usage-ledger.ts';
 import { readVaultSettings, type VaultSettings } from './vault/vault-settings.ts';
 
 export type Mode = 'local' | 'production';
@@ -32,6 +35,10 @@ export type Config = VaultSettings & {
   /** How long a provider may take to begin its answer. */
   readonly providerTimeoutMs: number;
   readonly cronSecret: Secret | undefined;
+  readonly audit: AuditBounds;
+  readonly usage: { readonly maxAgeDays: number; readonly prices: PriceTable | undefined };
+  /** One line in the log for every call, and not for refusals and failures alone. */
+  readonly logsEveryCall: boolean;
   /** The operator's overrides of provider origins, without a trailing slash. */
   readonly baseUrls: ReadonlyMap<ProviderId, string>;
   readonly onboarding: {
@@ -138,6 +145,11 @@ const variables = z.object({
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable')
     .optional(),
+  AUDIT_MAX_ENTRIES: wholeNumber(5_000, 1, MAX_AUDIT_ENTRIES),
+  AUDIT_MAX_AGE_DAYS: wholeNumber(90, 1, 3_650),
+  USAGE_MAX_AGE_DAYS: wholeNumber(400, 1, MAX_USAGE_AGE_DAYS),
+  USAGE_PRICES: priceTable,
+  LOG_EVERY_CALL: z.enum(['true', 'false'], 'must be true or false').optional(),
   CRON_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
 });
 
@@ -191,6 +203,9 @@ export function loadConfig(env: Environment = process.env): Config {
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
     providerTimeoutMs: values.PROVIDER_TIMEOUT_SECONDS * 1000,
     cronSecret: values.CRON_SECRET === undefined ? undefined : new Secret(values.CRON_SECRET),
+    audit: Object.freeze({ maxEntries: values.AUDIT_MAX_ENTRIES, maxAgeDays: values.AUDIT_MAX_AGE_DAYS }),
+    usage: Object.freeze({ maxAgeDays: values.USAGE_MAX_AGE_DAYS, prices: values.USAGE_PRICES }),
+    logsEveryCall: values.LOG_EVERY_CALL === 'true',
     baseUrls: new Map(overrides.map(({ provider, value }) => [provider, value])),
     onboarding: Object.freeze({
       steps: values.ONBOARDING_STEPS,

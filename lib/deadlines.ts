@@ -45,3 +45,6 @@ export const PROMPT_MAX_BYTES = 1024 * 1024;
 
 /** Local mode: how long a save waits for other processes to be done with the `.env` file. */
 export const ENV_FILE_LOCK_TIMEOUT_MS = 30_000;
+
+/** A gateway body that is read whole because its key is restricted to some models. */
+export const GUARDED_BODY_MAX_BYTES = 8 * 1024 * 1024;

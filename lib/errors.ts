@@ -30,6 +30,17 @@ const PROBLEMS = {
   key_missing: [403, 'No key stored', 'You have not stored a key for this provider.'],
   key_unreadable: [403, 'Stored key unreadable', 'The stored key cannot be opened. Save it again.'],
   key_not_public: [403, 'Key not for the browser', 'The key of this provider never leaves the server.'],
+  key_paused: [403, 'Key paused', 'You have paused this key. The provider was not called.'],
+  key_expired: [
+    403,
+    'Key expired',
+    'The expiry date you set for this key has passed. The provider was not called.',
+  ],
+  model_not_allowed: [
+    403,
+    'Model not allowed',
+    'You have allowed this key for certain models, and this call is not known to be for one of them. The provider was not called.',
+  ],
   not_found: [404, 'Not found', 'There is nothing at this address.'],
   unknown_provider: [404, 'Unknown provider', 'There is no such provider; GET /api/providers lists them.'],
   method_not_allowed: [
@@ -56,6 +67,11 @@ const PROBLEMS = {
     429,
     'Too many requests',
     'You have reached the limit of calls per minute. Wait and try again.',
+  ],
+  daily_limit_reached: [
+    429,
+    'Daily limit reached',
+    'This key has reached the calls per day you set. The provider was not called.',
   ],
   provider_limited: [
     429,
@@ -130,6 +146,9 @@ export class Problem extends Error {
     this.members = options.members ?? {};
   }
 }
+
+/** Every code, for what is stored and read again. */
+export const problemCodes = Object.keys(PROBLEMS);
 
 /** The codes with their status, title and detail, for `docs/errors.md` and its test. */
 export const problemTable: Readonly<Record<ProblemCode, readonly [number, string, string]>> = PROBLEMS;

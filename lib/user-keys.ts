@@ -15,10 +15,13 @@ export type UserKeys = {
   /**
    * The user's own key for a provider.
    *
-   * @throws Problem `key_missing` when the user has stored none, `key_unreadable` when it does not open. Never
-   *   somebody else's key. Error after the scope has closed.
+   * @throws Problem `key_missing` when the user has stored none, `key_unreadable` when it does not open,
+   *   `key_paused`, `key_expired`, `model_not_allowed` or `daily_limit_reached` when the user's own guards keep it
+   *   from being used. Never somebody else's key. Error after the scope has closed.
    */
   get(provider: ProviderId): Promise<Secret>;
+  /** The models the user has restricted a key to; undefined: any. Whoever knows the model must refuse others. */
+  allowedModels(provider: ProviderId): readonly string[] | undefined;
   /**
    * Takes note of what the provider said about a key that was got here. If it is news, it is written down after
    * the response, unless the key has been saved anew meanwhile.
@@ -36,14 +39,20 @@ export async function openUserKeys<T>(
     readonly bundle: Bundle;
     /** Keys that come before the bundle's: those of `.env`, in local mode alone. */
     readonly fromFile?: ReadonlyMap<ProviderId, Secret> | undefined;
-    /** Told of every provider whose key was opened, once. */
-    readonly noteOpened: (provider: ProviderId) => void;
+    /** Throws the Problem that keeps a key from being used now. */
+    readonly assertMayUse: (provider: ProviderId) => void;
+    readonly allowedModels: UserKeys['allowedModels'];
+    /** Runs the opening of a key. */
+    readonly open: (work: () => Promise<Secret>) => Promise<Secret>;
+    /** Told of every provider whose key was given out, once, and whether it was the stored one. */
+    readonly noteOpened: (provider: ProviderId, isStored: boolean) => void;
     /** Told what a provider said about a key, and the entry it was opened from. */
     readonly noteVerdict: (provider: ProviderId, entry: BundleEntry, verdict: KeyVerdict) => void;
   },
   fn: (keys: UserKeys) => T | Promise<T>,
 ): Promise<T> {
   let closed = false;
+  const used = new Set<ProviderId>();
   const opened = new Map<ProviderId, BundleEntry>();
   const assertOpen = () => {
     if (closed) throw new Error('The scope of these keys is closed; ask for keys inside withUserKeys.');
@@ -56,17 +65,20 @@ export async function openUserKeys<T>(
   const keys: UserKeys = {
     async get(provider) {
       assertOpen();
+      from.assertMayUse(provider);
       const entry = from.bundle.get(provider);
       const fileKey = from.fromFile?.get(provider);
-      const stored = openStored(provider, entry);
+      const stored = from.open(() => openStored(provider, entry));
       const key = fileKey ?? (await stored);
       // What is noted of a key is noted of the stored one: of a key in the file only if it is the same.
       const same =
         fileKey === undefined || (await stored.catch(() => undefined))?.reveal() === fileKey.reveal();
       assertOpen();
+      used.add(provider);
       if (entry !== undefined && same) opened.set(provider, entry);
       return key;
     },
+    allowedModels: from.allowedModels,
     learn(provider, verdict) {
       const entry = opened.get(provider);
       if (entry !== undefined) from.noteVerdict(provider, entry, verdict);
@@ -76,7 +88,7 @@ export async function openUserKeys<T>(
     return await fn(keys);
   } finally {
     closed = true;
-    for (const provider of opened.keys()) from.noteOpened(provider);
+    for (const provider of used) from.noteOpened(provider, opened.has(provider));
   }
 }
 

@@ -3,10 +3,15 @@
  * In that order, for every route, and the only place that catches.
  */
 import type { ZodType } from 'zod';
+import type { AuditAction } from '../audit/audit-entry.ts';
+import type { Journal, OpenJournal } from '../audit/journal.ts';
 import { JSON_MAX_BYTES } from '../deadlines.ts';
 import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
 import { describeOrigin, log } from '../log.ts';
+import { findProvider } from '../providers/catalogue.ts';
+import { refusalCode } from '../providers/provider-refusal.ts';
+import { beginStages, type Stages, serverTiming } from '../telemetry/stages.ts';
 import { allowOrigin, preflight } from './cors.ts';
 import { conform, readJson } from './json.ts';
 import { matchPath } from './path.ts';
@@ -17,9 +22,16 @@ type Method = (typeof METHODS)[number];
 
 type Params = Readonly<Record<string, string>>;
 
-export type Call = { readonly request: Request; readonly requestId: string; readonly params: Params };
+export type Call = {
+  readonly request: Request;
+  readonly requestId: string;
+  readonly params: Params;
+  readonly stages: Stages;
+};
 export type UserCall<Body, Query> = Call & {
   readonly user: UserId;
+  /** Written after the response; what an action knows of the call, it notes there. */
+  readonly journal: Journal;
   readonly body: Body;
   readonly query: Query;
 };
@@ -28,6 +40,9 @@ export type Gate = {
   readonly allowedOrigins: readonly string[];
   /** The caller, from the token in `tokenHeader` or the bearer header. Throws a 401 or 503 Problem. */
   authenticate(request: Request, tokenHeader?: string): Promise<UserId>;
+  readonly openJournal: OpenJournal;
+  /** Otherwise only calls that were refused or failed get a line in the log. */
+  readonly logsEveryCall: boolean;
 };
 
 /** One method of an endpoint, made by `publicRoute` or `route`. */
@@ -45,6 +60,8 @@ type RouteInput<Body, Query> = {
   readonly query?: ZodType<Query>;
   /** The header in which the SDK behind this path puts its key, so perhaps the token. */
   readonly tokenHeader?: (params: Params) => string | undefined;
+  /** What the user's audit log calls it. Without one it is not in there, whatever becomes of it. */
+  readonly audit?: AuditAction;
 };
 
 /** A route for a verified user. Body and query are parsed after the caller is known. */
@@ -53,11 +70,30 @@ export function route<Body = undefined, Query = undefined>(
   action: (call: UserCall<Body, Query>) => Promise<Response>,
 ): Route {
   return async (gate, call) => {
-    const user = await gate.authenticate(call.request, input.tokenHeader?.(call.params));
-    const query = parseQuery(call.request, input.query);
-    const body = await parseBody(call.request, input);
-    return action({ ...call, user, body, query });
+    const { request, requestId, stages } = call;
+    const user = await stages.time('verify', () =>
+      gate.authenticate(request, input.tokenHeader?.(call.params)),
+    );
+    const journal = gate.openJournal({ user, requestId, stages, action: input.audit });
+    const provider = findProvider(call.params.provider ?? '');
+    if (provider !== undefined) journal.note({ provider: provider.id });
+    try {
+      const query = parseQuery(request, input.query);
+      const body = await parseBody(request, input);
+      const response = await action({ ...call, user, body, query, journal });
+      journal.end({ status: response.status, outcome: outcomeOf(response) });
+      return response;
+    } catch (error) {
+      const { status, code } = error instanceof Problem ? error : new Problem('internal');
+      journal.end({ status, outcome: code });
+      throw error;
+    }
   };
+}
+
+/** A provider's own refusal, passed on as it is, goes by the name it would have on a route of ours. */
+function outcomeOf({ status }: Response): string {
+  return status < 400 ? 'ok' : refusalCode(status);
 }
 
 async function parseBody<Body, Query>(request: Request, input: RouteInput<Body, Query>): Promise<Body> {
@@ -80,16 +116,21 @@ export function createEndpoint(open: () => Promise<Gate>) {
   return (pattern: string, routes: Partial<Record<Method, Route>>): Record<Method, Handler> => {
     const handle: Handler = async (request) => {
       const requestId = crypto.randomUUID();
-      let allowedOrigins: readonly string[] = [];
+      const stages = beginStages();
+      let gate: Gate | undefined;
       let response: Response;
       try {
-        const gate = await open();
-        allowedOrigins = gate.allowedOrigins;
-        response = await answer(gate, pattern, routes, request, requestId);
+        gate = await open();
+        response = await answer(gate, pattern, routes, { request, requestId, stages });
       } catch (error) {
         response = problemResponse(toProblem(error, requestId), requestId);
       }
-      return finish(response, request, requestId, allowedOrigins);
+      const { status, headers } = response;
+      if (gate?.logsEveryCall || headers.has('x-userkeys-error')) {
+        const method = METHODS.find((known) => known === request.method) ?? 'other';
+        logCall({ requestId, method, route: pattern, status, stages });
+      }
+      return finish(response, { request, requestId, stages }, gate?.allowedOrigins ?? []);
     };
     return {
       GET: handle,
@@ -107,9 +148,9 @@ async function answer(
   gate: Gate,
   pattern: string,
   routes: Partial<Record<Method, Route>>,
-  request: Request,
-  requestId: string,
+  call: Omit<Call, 'params'>,
 ): Promise<Response> {
+  const { request } = call;
   const params = matchPath(pattern, new URL(request.url).pathname);
   if (params === undefined) throw new Problem('not_found');
   if (request.method === 'OPTIONS') return preflight(request, gate.allowedOrigins);
@@ -119,7 +160,21 @@ async function answer(
     const allow = [...Object.keys(routes), ...(routes.GET ? ['HEAD'] : []), 'OPTIONS'];
     throw new Problem('method_not_allowed', { headers: { allow: [...new Set(allow)].join(', ') } });
   }
-  return wanted(gate, { request, requestId, params });
+  return wanted(gate, { ...call, params });
+}
+
+/** One line of JSON a call. The route is our own pattern: paths and queries are the caller's, and stay out. */
+function logCall(call: {
+  readonly requestId: string;
+  readonly method: string;
+  readonly route: string;
+  readonly status: number;
+  readonly stages: Stages;
+}): void {
+  const { stages, ...facts } = call;
+  const times = stages.list().map(({ stage, durationMs }) => [`${stage}Ms`, Math.round(durationMs)] as const);
+  const level = call.status >= 500 ? 'error' : 'info';
+  log({ level, event: 'call', ...facts, ms: Math.round(stages.elapsedMs()), ...Object.fromEntries(times) });
 }
 
 function toProblem(error: unknown, requestId: string): Problem {
@@ -131,14 +186,15 @@ function toProblem(error: unknown, requestId: string): Problem {
 /** What every response carries. A provider's own `X-Request-Id` stays; ours is then the other header. */
 function finish(
   response: Response,
-  request: Request,
-  requestId: string,
+  { request, requestId, stages }: Omit<Call, 'params'>,
   allowedOrigins: readonly string[],
 ): Response {
   const headers = new Headers(response.headers);
   headers.set('cache-control', 'no-store');
   headers.set('x-userkeys-request-id', requestId);
   if (!headers.has('x-request-id')) headers.set('x-request-id', requestId);
+  const timing = serverTiming(stages.list());
+  if (timing !== '') headers.set('server-timing', timing);
   allowOrigin(request, headers, allowedOrigins);
   const body = request.method === 'HEAD' ? null : response.body;
   return new Response(body, { status: response.status, headers });

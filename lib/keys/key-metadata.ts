@@ -1,5 +1,6 @@
 /** What a user is shown of a stored key: never the key. */
 import { z } from 'zod';
+import { guardsView } from '../guards/guards.ts';
 import { type ProviderId, providerIds } from '../providers/catalogue.ts';
 import type { KeyVerdict } from '../providers/judge-answer.ts';
 import type { Secret } from '../secret.ts';
@@ -22,6 +23,8 @@ export const keyMetadata = z.object({
    * be written to `.env` (`kv-only`), or in `.env` alone, put there by hand (`env-only`: never checked, version 0).
    */
   envFile: z.enum(['written', 'kv-only', 'env-only']).optional(),
+  /** Absent when the user has set none. */
+  guards: guardsView.optional(),
 });
 export type KeyMetadata = z.infer<typeof keyMetadata>;
 

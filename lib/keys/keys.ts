@@ -1,8 +1,10 @@
 /** A user's keys as the user manages them: list, save, check again, remove. */
 import { Problem } from '../errors.ts';
+import type { GuardsPatch, GuardsView } from '../guards/guards.ts';
+import { changeGuards, deleteAllGuards, deleteGuards, readGuards } from '../guards/stored-guards.ts';
 import type { UserId } from '../identity/user-id.ts';
 import { type CallStart, callStart } from '../kv/erasure-mark.ts';
-import type { Kv } from '../kv/kv.ts';
+import { both, type Kv } from '../kv/kv.ts';
 import type { Admit } from '../limits/admit.ts';
 import type { LocalKeys } from '../local/local-keys.ts';
 import { type Provider, type ProviderId, providerIds } from '../providers/catalogue.ts';
@@ -39,11 +41,15 @@ export type Keys = ReturnType<typeof createKeys>;
 const SAVE_TRIES = 8;
 
 export function createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }: KeysDependencies) {
+  /** The stored records and guards of these providers, in one KV request. */
+  const fetch = (user: UserId, providers: readonly ProviderId[]) =>
+    admit(user, both(readBundle(user, providers), readGuards(user, providers, clock())));
+
   const find = async (user: UserId, provider: ProviderId): Promise<HeldKey> => {
-    const bundle = await admit(user, readBundle(user, [provider]));
+    const [bundle, guards] = await fetch(user, [provider]);
     const [held] = await holdKeys(user, [provider], bundle);
     if (held === undefined) throw keyMissing(provider);
-    return held;
+    return { ...held, metadata: withGuards(held.metadata, guards) };
   };
 
   /** Writes the record, counting up from the one that is there. */
@@ -78,8 +84,8 @@ export function createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }:
   return {
     /** Every stored key, in the catalogue's order; one that does not open is listed as `unreadable`. */
     async list(user: UserId): Promise<readonly KeyMetadata[]> {
-      const bundle = await admit(user, readBundle(user, providerIds));
-      return (await holdKeys(user, providerIds, bundle)).map(({ metadata }) => metadata);
+      const [bundle, guards] = await fetch(user, providerIds);
+      return (await holdKeys(user, providerIds, bundle)).map(({ metadata }) => withGuards(metadata, guards));
     },
 
     /**
@@ -102,7 +108,7 @@ export function createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }:
      */
     async save(user: UserId, provider: KnownProvider, key: Secret): Promise<Saved> {
       const start = await callStart(user, clock());
-      const bundle = await admit(user, readBundle(user, [provider.id]));
+      const [bundle, guards] = await fetch(user, [provider.id]);
       const verdict = await checkKey(provider, key, via);
       if (verdict === 'rejected') {
         throw new Problem('key_rejected', {
@@ -113,7 +119,10 @@ export function createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }:
       const jwe = await sealKey(ring, { user, provider: provider.id }, key);
       const status = verdict === 'valid' ? 'valid' : 'unverified';
       const sealed = { jwe, hint: hintOf(key.reveal()), status } as const;
-      const storeKey = () => store(user, provider.id, sealed, bundle, start);
+      const storeKey = async () => {
+        const stored = await store(user, provider.id, sealed, bundle, start);
+        return { ...stored, metadata: withGuards(stored.metadata, guards) };
+      };
       if (localKeys === undefined) return storeKey();
       const { stored, envFile } = await localKeys.save(provider, key, storeKey);
       return { ...stored, metadata: { ...stored.metadata, envFile } };
@@ -137,14 +146,37 @@ export function createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }:
       return { ...metadata, status, verdict };
     },
 
+    /**
+     * Changes the guards that the patch names; they hold from the next call on. Saving another key keeps them,
+     * deleting the key takes them away.
+     *
+     * @throws Problem `key_missing`.
+     */
+    async guard(user: UserId, provider: KnownProvider, patch: GuardsPatch): Promise<KeyMetadata> {
+      const { metadata } = await find(user, provider.id);
+      const isHeld = metadata.envFile === 'env-only';
+      const [isChanged, guards] = await kv.ask(
+        both(changeGuards(user, provider.id, patch, isHeld), readGuards(user, [provider.id], clock())),
+      );
+      if (!isChanged) throw keyMissing(provider.id);
+      const { guards: _, ...rest } = metadata;
+      return withGuards(rest, guards);
+    },
+
     async remove(user: UserId, provider: KnownProvider): Promise<void> {
-      const forget = () => admit(user, deleteRecord(user, provider.id));
+      const forget = () =>
+        admit(user, both(deleteRecord(user, provider.id), deleteGuards(user, provider.id)));
       await (localKeys?.remove([provider.id], forget) ?? forget());
     },
 
     async removeAll(user: UserId): Promise<void> {
-      const forget = () => admit(user, deleteBundle(user));
+      const forget = () => admit(user, both(deleteBundle(user), deleteAllGuards(user)));
       await (localKeys?.remove(providerIds, forget) ?? forget());
     },
   };
+}
+
+function withGuards(metadata: KeyMetadata, guards: ReadonlyMap<ProviderId, GuardsView>): KeyMetadata {
+  const own = guards.get(metadata.provider);
+  return own === undefined ? metadata : { ...metadata, guards: own };
 }

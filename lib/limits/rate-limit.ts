@@ -9,7 +9,27 @@ import type { UserData } from '../kv/user-data.ts';
 
 const WINDOW_SECONDS = 60;
 /** The window before the current one still weighs in, so a counter lives for two. */
-const COUNTER_LIFETIME_SECONDS = 2 * WINDOW_SECONDS;
+export const COUNTER_LIFETIME_SECONDS = 2 * WINDOW_SECONDS;
+
+/** The two windows that count at a time, and the KV keys of a user's calls in them. */
+export type RateWindow = {
+  readonly currentKey: string;
+  readonly previousKey: string;
+  /** The part of the window before the current one that is less than a minute ago. */
+  readonly previousWeight: number;
+  readonly elapsedSeconds: number;
+};
+
+export function rateWindow(user: UserId, now: Date): RateWindow {
+  const window = windowAt(now);
+  const elapsedSeconds = now.getTime() / 1000 - window * WINDOW_SECONDS;
+  return {
+    currentKey: counterKey(user, window),
+    previousKey: counterKey(user, window - 1),
+    previousWeight: 1 - elapsedSeconds / WINDOW_SECONDS,
+    elapsedSeconds,
+  };
+}
 
 /**
  * Counts one call and says whether it is within the limit. The window before the current one counts by the
@@ -20,25 +40,25 @@ const COUNTER_LIFETIME_SECONDS = 2 * WINDOW_SECONDS;
  *   (draft-ietf-httpapi-ratelimit-headers).
  */
 export function countCall(user: UserId, limit: number, now: Date): Ask<void> {
-  const window = windowAt(now);
-  const elapsedSeconds = now.getTime() / 1000 - window * WINDOW_SECONDS;
-  const key = (index: number) => counterKey(user, index);
+  const window = rateWindow(user, now);
   return {
     commands: 3,
     add(batch) {
       batch
-        .incr(key(window))
-        .expire(key(window), COUNTER_LIFETIME_SECONDS)
-        .get(key(window - 1));
+        .incr(window.currentKey)
+        .expire(window.currentKey, COUNTER_LIFETIME_SECONDS)
+        .get(window.previousKey);
     },
     read([current, , previous]) {
-      const count = Number(current);
-      const before = Number(previous ?? 0);
-      const estimate = before * (1 - elapsedSeconds / WINDOW_SECONDS) + count;
-      if (estimate <= limit) return;
-      throw limited(limit, secondsUntilFree(count, before, elapsedSeconds, limit));
+      judgeCount(Number(current), Number(previous ?? 0), window, limit);
     },
   };
+}
+
+/** @throws Problem `rate_limited` when a call that has been counted is over the limit. */
+export function judgeCount(count: number, before: number, window: RateWindow, limit: number): void {
+  if (before * window.previousWeight + count <= limit) return;
+  throw limited(limit, secondsUntilFree(count, before, window.elapsedSeconds, limit));
 }
 
 /** A user's counters: of this minute and the one before, and of the next for a clock that is behind. */

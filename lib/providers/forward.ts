@@ -38,7 +38,8 @@ export function forwardUrl(
   return joinProviderUrl(providerBase(provider, baseUrls), pathOf(request, provider), search);
 }
 
-function pathOf(request: Request, provider: Provider): string {
+/** The path at the provider, as the caller wrote it. */
+export function pathOf(request: Request, provider: Provider): string {
   return new URL(request.url).pathname.slice(`/api/proxy/${provider.id}`.length) || '/';
 }
 

@@ -29,7 +29,8 @@ export function providerRefusal(
   });
 }
 
-function refusalCode(status: number): ProblemCode {
+/** What a provider's error status comes to. */
+export function refusalCode(status: number): ProblemCode {
   if (status === 401 || status === 403) return 'key_rejected';
   if (status === 429) return 'provider_limited';
   return status >= 400 && status < 500 ? 'provider_refused' : 'provider_error';

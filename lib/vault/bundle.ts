@@ -18,7 +18,8 @@ export type Bundle = ReadonlyMap<ProviderId, BundleEntry>;
 /** What the KV key of every user's records begins with; the rest is the user. */
 export const RECORDS_PREFIX = 'userkeys:keys:';
 
-const recordsKey = (user: UserId) => `${RECORDS_PREFIX}${user}`;
+/** The KV key of a user's records; scripts that ask whether there is one take it among their `KEYS`. */
+export const recordsKey = (user: UserId) => `${RECORDS_PREFIX}${user}`;
 const usedKey = (user: UserId) => `userkeys:used:${user}`;
 
 /** The stored records of these providers; a provider without one is absent. */

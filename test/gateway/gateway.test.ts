@@ -11,6 +11,7 @@ import {
   resetMidway,
 } from '../support/answers.ts';
 import { type CallInit, call, type HandlerModule } from '../support/call.ts';
+import { requestsBeforeResponses } from '../support/kv-requests.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
 let world: World;
@@ -261,10 +262,10 @@ describe('a provider that fails', () => {
 });
 
 test('one KV request is made before the provider is called', async () => {
-  const before = world.kv.requests.length;
+  const before = requestsBeforeResponses(world);
   let atProvider = 0;
   world.providers.answerNextWith((recorded, response) => {
-    atProvider = world.kv.requests.length;
+    atProvider = requestsBeforeResponses(world);
     return json({})(recorded, response);
   });
   await through('/openai/v1/models');

@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { GENERATING } from '../../lib/providers/generating.ts';
 import { hang, json, quotingTheKey, redirectTo, reset, resetMidway } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
+import { requestsBeforeResponses } from '../support/kv-requests.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
 let world: World;
@@ -184,10 +185,10 @@ describe('a search', () => {
 
 test('one KV request is made before the provider is called', async () => {
   for (const attempt of [() => ask({ prompt: 'hi' }), () => find({ query: 'q' })]) {
-    const before = world.kv.requests.length;
+    const before = requestsBeforeResponses(world);
     let atProvider = 0;
     world.providers.answerNextWith((recorded, response) => {
-      atProvider = world.kv.requests.length;
+      atProvider = requestsBeforeResponses(world);
       return json({}, 400)(recorded, response);
     });
     await attempt();

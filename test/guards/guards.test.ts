@@ -1,0 +1,261 @@
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { type CallInit, call, type HandlerModule } from '../support/call.ts';
+import { requestsBeforeResponses } from '../support/kv-requests.ts';
+import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+
+let world: World;
+let modules: Record<'keys' | 'key' | 'proxy' | 'generate' | 'search', HandlerModule>;
+let withUserKeys: typeof import('../../lib/app.ts')['withUserKeys'];
+let authenticate: typeof import('../../lib/app.ts')['authenticate'];
+let user = 0;
+let token: string;
+/** The beginning of a minute and of a day's second half, so that no run of calls straddles two. */
+const NOON = Date.parse('2031-03-04T12:00:01Z');
+
+beforeAll(async () => {
+  world = await startWorld();
+  modules = {
+    keys: await import('../../api/keys/index.ts'),
+    key: await import('../../api/keys/[provider].ts'),
+    proxy: await import('../../api/proxy.ts'),
+    generate: await import('../../api/generate.ts'),
+    search: await import('../../api/search.ts'),
+  };
+  ({ withUserKeys, authenticate } = await import('../../lib/app.ts'));
+});
+afterAll(() => world.close());
+beforeEach(async () => {
+  vi.useFakeTimers({ toFake: ['Date'], now: NOON });
+  user += 1;
+  token = await tokenOf(`guarded-${user}`);
+  await store('openai');
+  world.providers.reset();
+});
+afterEach(() => vi.useRealTimers());
+
+/** Valid at the pretended time too. */
+async function tokenOf(sub: string): Promise<string> {
+  const now = Math.floor(Date.now() / 1000);
+  return world.tokenFor(sub, { iat: now, exp: now + 7 * 24 * 60 * 60 });
+}
+
+const send = (module: keyof typeof modules, path: string, init: CallInit = {}) =>
+  call(modules[module], path, { token, ...init });
+const store = (provider: string) =>
+  send('key', `/api/keys/${provider}`, { method: 'PUT', json: { key: newProviderKey() } });
+const guard = (guards: unknown, provider = 'openai') =>
+  send('key', `/api/keys/${provider}`, { method: 'PATCH', json: { guards } });
+const chat = (body: unknown = { model: 'gpt-a', messages: [] }) =>
+  send('proxy', '/api/proxy/openai/v1/chat/completions', { method: 'POST', json: body });
+const metadata = async () => (await send('key', '/api/keys/openai')).json();
+
+async function refused(response: Response, status: number, code: string): Promise<void> {
+  expect(response.status).toBe(status);
+  expect(response.headers.get('x-userkeys-error')).toBe(code);
+  expect(await response.json()).toMatchObject({ code, status });
+  expect(world.calls).toEqual([]);
+}
+
+test('a day limit of N lets exactly N of 500 calls at the same time through', async () => {
+  await guard({ callsPerDay: 37 });
+  const responses = await Promise.all(Array.from({ length: 500 }, () => chat()));
+  expect(responses.filter(({ status }) => status === 200)).toHaveLength(37);
+  expect(responses.filter(({ status }) => status === 429)).toHaveLength(463);
+  expect(world.calls).toHaveLength(37);
+  expect((await metadata()).guards).toMatchObject({ callsPerDay: 37, callsToday: 37 });
+});
+
+test('the refusal says when the day is over, and then calls pass again', async () => {
+  await guard({ callsPerDay: 1 });
+  expect((await chat()).status).toBe(200);
+  world.providers.reset();
+  const response = await chat();
+  expect(response.headers.get('retry-after')).toBe(String(12 * 60 * 60 - 1));
+  expect(response.headers.get('ratelimit-policy')).toBe('"per-day";q=1;w=86400');
+  await refused(response, 429, 'daily_limit_reached');
+  vi.setSystemTime(Date.parse('2031-03-04T23:59:59Z'));
+  expect((await chat()).status).toBe(429);
+  vi.setSystemTime(Date.parse('2031-03-05T00:00:00Z'));
+  expect((await chat()).status).toBe(200);
+  // An instance whose clock is behind does not bring yesterday's count back.
+  vi.setSystemTime(Date.parse('2031-03-04T23:59:59Z'));
+  expect((await chat()).status).toBe(429);
+});
+
+test('calls made before a limit was set count', async () => {
+  await chat();
+  await chat();
+  await guard({ callsPerDay: 3 });
+  expect((await chat()).status).toBe(200);
+  expect((await chat()).status).toBe(429);
+});
+
+test('a paused key is not used until it is released', async () => {
+  await guard({ paused: true });
+  await refused(await chat(), 403, 'key_paused');
+  await guard({ paused: false });
+  expect((await chat()).status).toBe(200);
+});
+
+test('a key is used up to its expiry and not from then on', async () => {
+  await guard({ expiresAt: '2031-03-04T12:00:02Z' });
+  expect((await chat()).status).toBe(200);
+  world.providers.reset();
+  vi.setSystemTime(NOON + 1000);
+  await refused(await chat(), 403, 'key_expired');
+});
+
+test('a call over the rate limit, or for another model, does not count against the day', async () => {
+  await guard({ callsPerDay: 5, models: ['gpt-a'] });
+  await refused(await chat({ model: 'gpt-b' }), 403, 'model_not_allowed');
+  await vi.waitFor(async () => expect((await metadata()).guards.callsToday).toBe(0));
+  expect((await chat()).status).toBe(200);
+});
+
+const elsewhere: readonly [string, string, unknown][] = [
+  ['another model', '/v1/chat/completions', { model: 'gpt-b' }],
+  ['no model', '/v1/chat/completions', { messages: [] }],
+  ['a second model', '/v1/chat/completions', '{"model":"gpt-b","x":{"model":1},"model":"gpt-a"}'],
+  ['a second model in other letters', '/v1/chat/completions', '{"model":"gpt-a","Model":"gpt-b"}'],
+  ['a second model, escaped', '/v1/chat/completions', '{"mod\\u0065l":"gpt-b","model":"gpt-a"}'],
+  ['a list to fall back to', '/v1/chat/completions', { model: 'gpt-a', models: ['gpt-b'] }],
+  ['no JSON', '/v1/chat/completions', 'model=gpt-a'],
+  ['a path that names a model', '/v1/engines/gpt-b/completions', { model: 'gpt-a' }],
+  ['a path of unknown meaning', '/v1/batches', { model: 'gpt-a' }],
+];
+test.each(elsewhere)('a key restricted to a model is not used for %s', async (_what, path, body) => {
+  await guard({ models: ['gpt-a'] });
+  const response = await send('proxy', `/api/proxy/openai${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+  await refused(response, 403, 'model_not_allowed');
+});
+
+test('an allowed call reaches the provider with its very bytes', async () => {
+  await guard({ models: ['gpt-a', 'gpt-b'] });
+  const body = `{ "model" : "gpt-b", "seed": 12345678901234567890, "text": "${'\\" é\\n'.repeat(50_000)}" }`;
+  const response = await send('proxy', '/api/proxy/openai/v1/chat/completions', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body,
+  });
+  expect(response.status).toBe(200);
+  expect(world.calls[0]?.body().toString()).toBe(body);
+});
+
+test('Gemini names the model in the path', async () => {
+  await store('gemini');
+  await guard({ models: ['gemini-a'] }, 'gemini');
+  world.providers.reset();
+  const ask = (model: string) =>
+    send('proxy', `/api/proxy/gemini/v1beta/models/${model}:generateContent`, { method: 'POST', json: {} });
+  await refused(await ask('gemini-b'), 403, 'model_not_allowed');
+  await refused(await ask('gemini%2Da'), 403, 'model_not_allowed');
+  expect((await ask('gemini-a')).status).toBe(200);
+});
+
+test('generate passes a key over that its user keeps from being used, unless it is the one named', async () => {
+  await store('anthropic');
+  await guard({ paused: true });
+  const body = { prompt: 'hi' };
+  const named = await send('generate', '/api/generate', {
+    method: 'POST',
+    json: { ...body, provider: 'openai' },
+  });
+  expect(named.headers.get('x-userkeys-error')).toBe('key_paused');
+  const free = await send('generate', '/api/generate', { method: 'POST', json: body });
+  expect(await free.json()).toMatchObject({ provider: 'anthropic' });
+  await guard({ paused: true }, 'anthropic');
+  const none = await send('generate', '/api/generate', { method: 'POST', json: body });
+  expect(none.headers.get('x-userkeys-error')).toBe('key_paused');
+});
+
+test('generate counts a call for the key that is used, and for no other', async () => {
+  await store('anthropic');
+  await guard({ callsPerDay: 9 }, 'anthropic');
+  await guard({ callsPerDay: 9 });
+  const counts = async () => {
+    const { keys } = await (await send('keys', '/api/keys')).json();
+    return keys.map(({ provider, guards }: { provider: string; guards: { callsToday: number } }) => [
+      provider,
+      guards.callsToday,
+    ]);
+  };
+  await send('generate', '/api/generate', { method: 'POST', json: { prompt: 'hi' } });
+  expect(await counts()).toEqual([
+    ['openai', 1],
+    ['anthropic', 0],
+  ]);
+});
+
+test('generate is held to the allowed models, its default model included', async () => {
+  await guard({ models: ['gpt-a'] });
+  const ask = (model?: string) =>
+    send('generate', '/api/generate', { method: 'POST', json: { prompt: 'hi', provider: 'openai', model } });
+  expect((await ask()).headers.get('x-userkeys-error')).toBe('model_not_allowed');
+  expect((await ask('gpt-b')).headers.get('x-userkeys-error')).toBe('model_not_allowed');
+  expect((await ask('gpt-a')).status).toBe(200);
+});
+
+test('code of one’s own gets no key that its user keeps from being used', async () => {
+  const id = await authenticate(new Request('http://x/', { headers: { authorization: `Bearer ${token}` } }));
+  await store('anthropic');
+  await guard({ callsPerDay: 2 });
+  const scope = () => withUserKeys(id, (keys) => keys.get('openai').then(() => 'used'));
+  expect(await withUserKeys(id, (keys) => keys.get('anthropic').then(() => 'other'))).toBe('other');
+  await vi.waitFor(async () => expect((await metadata()).guards.callsToday).toBe(0));
+  const results = await Promise.allSettled(Array.from({ length: 20 }, scope));
+  expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(2);
+  await guard({ callsPerDay: null, paused: true });
+  await expect(scope()).rejects.toMatchObject({ code: 'key_paused' });
+});
+
+test('a new key keeps the guards, a deleted one takes them along', async () => {
+  await guard({ callsPerDay: 5, models: ['gpt-a'], expiresAt: '2032-01-01T01:00:00+01:00' });
+  await chat();
+  const saved = await (await store('openai')).json();
+  const expected = {
+    callsPerDay: 5,
+    callsToday: 1,
+    models: ['gpt-a'],
+    paused: false,
+    expiresAt: '2032-01-01T00:00:00.000Z',
+  };
+  expect(saved.guards).toEqual(expected);
+  expect((await (await guard({ callsPerDay: null })).json()).guards).toEqual({
+    ...expected,
+    callsPerDay: null,
+  });
+  await send('key', '/api/keys/openai', { method: 'DELETE' });
+  await store('openai');
+  expect(await metadata()).not.toHaveProperty('guards');
+});
+
+test('guards of a key that is not there, or that make no sense, are refused', async () => {
+  expect((await guard({ paused: true }, 'groq')).headers.get('x-userkeys-error')).toBe('key_missing');
+  for (const bad of [
+    { callsPerDay: 1.5 },
+    { callsPerDay: -1 },
+    { models: [] },
+    { models: ['a b'] },
+    { x: 1 },
+    { expiresAt: 'soon' },
+    { paused: 'yes' },
+  ]) {
+    expect((await guard(bad)).status).toBe(400);
+  }
+});
+
+test('one KV request goes before the provider is called', async () => {
+  await guard({ callsPerDay: 5, models: ['gpt-a'] });
+  const before = requestsBeforeResponses(world);
+  let asked = 0;
+  world.providers.answerNextWith((_call, response) => {
+    asked = requestsBeforeResponses(world) - before;
+    response.end('{}');
+  });
+  await chat();
+  expect(asked).toBe(1);
+});
