@@ -45,7 +45,8 @@ async function compose(): Promise<App> {
     const { localFiles } = config;
     // Only where it is used: production does not even load what can write a file.
     const localKeys = localFiles && (await import('./local/local-keys.ts')).createLocalKeys(localFiles);
-    return await composeApp(config, { ...RUNTIME, localKeys });
+    const tracing = config.isTraced ? (await import('./telemetry/tracing.ts')).startTracing() : undefined;
+    return await composeApp(config, { ...RUNTIME, localKeys, tracing });
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     log({ level: 'error', event: 'not_configured', detail: error.message });

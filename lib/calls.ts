@@ -1,5 +1,4 @@
 /** The three calls that a user's own key pays for: gateway, generate, search. One KV request each. */
-import type { Journal } from './audit/journal.ts';
 import type { App } from './compose.ts';
 import { Problem } from './errors.ts';
 import { guardRefusal } from './guards/guard-refusal.ts';
@@ -37,7 +36,14 @@ export async function proxyCall(app: App, call: UserCall<undefined, undefined>):
     if (request === undefined) throw guardRefusal(provider.id, 'model_not_allowed');
     const key = await keys.get(provider.id);
     const learn = (verdict: KeyVerdict) => keys.learn(provider.id, verdict);
-    return forward(request, url, provider, { key, token, tokenHeader }, watched(app, journal), learn);
+    return forward(
+      request,
+      url,
+      provider,
+      { key, token, tokenHeader },
+      watched(app, call, provider.id),
+      learn,
+    );
   };
   return app.useKeys(call.user, [provider.id], use, { journal, take: 'first', modelFor: () => model });
 }
@@ -57,13 +63,25 @@ export async function searchCall(app: App, call: UserCall<SearchBody, undefined>
   const { journal } = call;
   journal.note({ route: 'search', provider: 'exa' });
   const use = async (keys: UserKeys) =>
-    search(await keys.get('exa'), call.body, call.request.signal, watched(app, journal), (verdict) =>
+    search(await keys.get('exa'), call.body, call.request.signal, watched(app, call, 'exa'), (verdict) =>
       keys.learn('exa', verdict),
     );
   return app.useKeys(call.user, ['exa'], use, { journal, take: 'first', modelFor: () => null });
 }
 
-/** The way out to providers, with what they answer about tokens written down. */
-export function watched(app: App, journal: Journal): Via {
-  return { ...app.via, send: journal.watch(app.via.send) };
+/**
+ * The way out to a provider: what it answers about tokens is written down, and it learns which trace the call belongs
+ * to if the operator says so.
+ */
+export function watched(
+  app: App,
+  { journal, traceparent }: Pick<UserCall<unknown, unknown>, 'journal' | 'traceparent'>,
+  provider: ProviderId,
+): Via {
+  const send = journal.watch(app.via.send);
+  if (traceparent === undefined || !app.config.traceContextTo.includes(provider)) return { ...app.via, send };
+  return {
+    ...app.via,
+    send: (request) => send({ ...request, headers: { ...request.headers, traceparent } }),
+  };
 }

@@ -17,6 +17,7 @@ import { createOnboarding, type Onboarding } from './onboarding/onboarding.ts';
 import { openKeyRing } from './open-key-ring.ts';
 import type { Send } from './outgoing/send.ts';
 import type { Via } from './providers/forward.ts';
+import type { Tracing } from './telemetry/tracing.ts';
 import { createUseKeys, type UseKeys } from './use-keys.ts';
 import type { KeyRing } from './vault/key-ring.ts';
 import type { UnwrapKeys } from './vault/wrapped-keys.ts';
@@ -30,6 +31,8 @@ export type Runtime = {
   readonly clock?: () => Date;
   /** The keys in `.env`, in local mode alone. */
   readonly localKeys?: LocalKeys | undefined;
+  /** Where OpenTelemetry is configured. */
+  readonly tracing?: Tracing | undefined;
   /** Opens the keys of `VAULT_KEYS_KMS`, where this runtime can. */
   readonly unwrapKeys?: UnwrapKeys;
 };
@@ -57,7 +60,7 @@ export type App = Gate & {
  */
 export async function composeApp(
   config: Config,
-  { send, sendToKv = send, after, clock = () => new Date(), localKeys, unwrapKeys }: Runtime,
+  { send, sendToKv = send, after, clock = () => new Date(), localKeys, tracing, unwrapKeys }: Runtime,
 ): Promise<App> {
   const { auth } = config;
   const findKey = auth.publicKey
@@ -89,6 +92,7 @@ export async function composeApp(
     allowedOrigins: config.allowedOrigins,
     logsEveryCall: config.logsEveryCall,
     openJournal,
+    tracing,
 
     async authenticate(request, tokenHeader) {
       const found = findToken(request.headers, tokenHeader);

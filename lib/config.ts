@@ -39,6 +39,10 @@ export type Config = VaultSettings & {
   readonly usage: { readonly maxAgeDays: number; readonly prices: PriceTable | undefined };
   /** One line in the log for every call, and not for refusals and failures alone. */
   readonly logsEveryCall: boolean;
+  /** OpenTelemetry is configured, by variables of its own. */
+  readonly isTraced: boolean;
+  /** Providers that are told which trace a call belongs to. */
+  readonly traceContextTo: readonly ProviderId[];
   /** The operator's overrides of provider origins, without a trailing slash. */
   readonly baseUrls: ReadonlyMap<ProviderId, string>;
   readonly onboarding: {
@@ -117,6 +121,10 @@ const publicKey = z
 /** `readVaultSettings` does, because these depend on each other. */
 const readClosely = z.string().optional();
 
+const listOfProviders = list.pipe(
+  z.array(z.enum(providerIds), 'must be ids of providers, comma-separated, as GET /api/providers lists them'),
+);
+
 const variables = z.object({
   KV_REST_API_URL: secureUrl,
   KV_REST_API_TOKEN: nonEmpty,
@@ -133,12 +141,7 @@ const variables = z.object({
   RATE_LIMIT_PER_MINUTE: wholeNumber(120, 1, 1_000_000),
   PROVIDER_TIMEOUT_SECONDS: wholeNumber(120, 1, 800),
   ONBOARDING_STEPS: onboardingSteps,
-  ONBOARDING_PROVIDERS: list.pipe(
-    z.array(
-      z.enum(providerIds),
-      'must be ids of providers, comma-separated, as GET /api/providers lists them',
-    ),
-  ),
+  ONBOARDING_PROVIDERS: listOfProviders,
   ENV_FILE: z.string().default('.env'),
   FRONTEND_ENV_FILE: z.string().optional(),
   FRONTEND_ENV_NAME: z
@@ -150,6 +153,7 @@ const variables = z.object({
   USAGE_MAX_AGE_DAYS: wholeNumber(400, 1, MAX_USAGE_AGE_DAYS),
   USAGE_PRICES: priceTable,
   LOG_EVERY_CALL: z.enum(['true', 'false'], 'must be true or false').optional(),
+  TRACE_CONTEXT_TO: listOfProviders,
   CRON_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
 });
 
@@ -206,6 +210,8 @@ export function loadConfig(env: Environment = process.env): Config {
     audit: Object.freeze({ maxEntries: values.AUDIT_MAX_ENTRIES, maxAgeDays: values.AUDIT_MAX_AGE_DAYS }),
     usage: Object.freeze({ maxAgeDays: values.USAGE_MAX_AGE_DAYS, prices: values.USAGE_PRICES }),
     logsEveryCall: values.LOG_EVERY_CALL === 'true',
+    isTraced: isTraced(set),
+    traceContextTo: values.TRACE_CONTEXT_TO,
     baseUrls: new Map(overrides.map(({ provider, value }) => [provider, value])),
     onboarding: Object.freeze({
       steps: values.ONBOARDING_STEPS,
@@ -213,6 +219,12 @@ export function loadConfig(env: Environment = process.env): Config {
     }),
     localFiles: mode === 'local' ? localFiles(values) : undefined,
   });
+}
+
+/** By any variable of OpenTelemetry's, or Vercel's own for its collector, unless it is switched off. */
+function isTraced(env: Environment): boolean {
+  if (env.OTEL_SDK_DISABLED === 'true') return false;
+  return Object.keys(env).some((name) => name.startsWith('OTEL_') || name === 'VERCEL_OTEL_ENDPOINTS');
 }
 
 /** @throws ConfigError when only one of the two frontend variables is set. */

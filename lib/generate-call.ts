@@ -23,7 +23,7 @@ export async function generateCall(app: App, call: UserCall<GenerateBody, undefi
   const use = async (keys: UserKeys) => {
     const { provider, key } = await firstKey(keys, wanted);
     journal.note({ provider, model: modelFor(provider) });
-    return generate(provider, key, body, call.request.signal, watched(app, journal), (verdict) =>
+    return generate(provider, key, body, call.request.signal, watched(app, call, provider), (verdict) =>
       keys.learn(provider, verdict),
     );
   };

@@ -69,6 +69,7 @@ export function createUseKeys(parts: {
       ),
     );
     const opened = new Set<ProviderId>();
+    for (const key of fromFile?.values() ?? []) journal.conceal(key);
     try {
       return await openUserKeys(
         {
@@ -83,7 +84,11 @@ export function createUseKeys(parts: {
             throw guardRefusal(provider, standing.verdict, { callsPerDay: standing.callsPerDay, now });
           },
           allowedModels: (provider) => standings.get(provider)?.models,
-          open: (work) => journal.stages.time('open', work),
+          async open(work) {
+            const key = await journal.stages.time('open', work);
+            journal.conceal(key);
+            return key;
+          },
           noteOpened(provider, isStored) {
             opened.add(provider);
             noteOpened(provider);

@@ -9,6 +9,7 @@ import type { Ask, Kv } from '../kv/kv.ts';
 import { log } from '../log.ts';
 import type { Answer, Send } from '../outgoing/send.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
+import type { Secret } from '../secret.ts';
 import type { Stages } from '../telemetry/stages.ts';
 import { type Metered, meterAnswer } from '../usage/meter.ts';
 import { toModelName } from '../usage/model-name.ts';
@@ -27,6 +28,8 @@ export type Journal = {
   }): void;
   /** A key was handed to code that makes its calls itself: a line of its own, and a call without figures. */
   noteOpened(provider: ProviderId): void;
+  /** A name that holds this is not written down: a key pasted in the place of a model's name. */
+  conceal(secret: Secret): void;
   /** To be written along with the rest. */
   also(write: (start: CallStart) => Ask<unknown>): void;
   /** A `Send` for calls to the provider: timed, and the token figures in what it answers are read as it passes. */
@@ -63,6 +66,7 @@ export function createJournals({
       model?: string | undefined;
     } = action === undefined ? {} : { action };
     const opened: ProviderId[] = [];
+    const concealed: Secret[] = [];
     const writes: ((start: CallStart) => Ask<unknown>)[] = [];
     /** The exchanges with providers, in order. */
     const exchanges: Promise<Metered>[] = [];
@@ -78,11 +82,17 @@ export function createJournals({
         status: answer.status,
         durationMs: Math.round(stages.elapsedMs()),
         requestId,
-        model: metered?.model ?? toModelName(facts.model) ?? null,
+        model: modelOf(metered) ?? null,
         inputTokens: metered?.tokens?.input ?? null,
         outputTokens: metered?.tokens?.output ?? null,
       };
       return opened.length === 0 ? [line] : opened.map((provider) => ({ ...line, provider }));
+    }
+
+    /** The model that answered, else the one that was asked for. */
+    function modelOf(metered: Metered | undefined): string | undefined {
+      const model = metered?.model ?? toModelName(facts.model);
+      return concealed.some((secret) => model?.includes(secret.reveal())) ? undefined : model;
     }
 
     async function write(answer: Parameters<Journal['end']>[0]): Promise<void> {
@@ -96,7 +106,7 @@ export function createJournals({
           {
             at: startedAt,
             provider,
-            model: said?.model ?? toModelName(facts.model),
+            model: modelOf(said),
             tokens: said?.tokens,
           },
           bounds.usageMaxAgeDays,
@@ -114,6 +124,7 @@ export function createJournals({
       stages,
       note: (more) => void Object.assign(facts, more),
       noteOpened: (provider) => void opened.push(provider),
+      conceal: (secret) => void concealed.push(secret),
       also: (make) => void writes.push(make),
       watch: (send) => async (request) => {
         const answer: Answer = await stages.time('provider', () => send(request));

@@ -12,6 +12,8 @@ import { describeOrigin, log } from '../log.ts';
 import { findProvider } from '../providers/catalogue.ts';
 import { refusalCode } from '../providers/provider-refusal.ts';
 import { beginStages, type Stages, serverTiming } from '../telemetry/stages.ts';
+import { callersTraceparent } from '../telemetry/trace-context.ts';
+import type { CallTrace, Tracing } from '../telemetry/tracing.ts';
 import { allowOrigin, preflight } from './cors.ts';
 import { conform, readJson } from './json.ts';
 import { matchPath } from './path.ts';
@@ -27,6 +29,8 @@ export type Call = {
   readonly requestId: string;
   readonly params: Params;
   readonly stages: Stages;
+  /** The trace this call belongs to, for those it is passed on to. */
+  readonly traceparent: string | undefined;
 };
 export type UserCall<Body, Query> = Call & {
   readonly user: UserId;
@@ -43,6 +47,8 @@ export type Gate = {
   readonly openJournal: OpenJournal;
   /** Otherwise only calls that were refused or failed get a line in the log. */
   readonly logsEveryCall: boolean;
+  /** Where OpenTelemetry is configured. */
+  readonly tracing?: Tracing | undefined;
 };
 
 /** One method of an endpoint, made by `publicRoute` or `route`. */
@@ -118,17 +124,22 @@ export function createEndpoint(open: () => Promise<Gate>) {
       const requestId = crypto.randomUUID();
       const stages = beginStages();
       let gate: Gate | undefined;
+      let trace: CallTrace | undefined;
       let response: Response;
       try {
         gate = await open();
-        response = await answer(gate, pattern, routes, { request, requestId, stages });
+        trace = gate.tracing?.begin(request);
+        const traceparent = trace?.traceparent ?? callersTraceparent(request.headers);
+        response = await answer(gate, pattern, routes, { request, requestId, stages, traceparent });
       } catch (error) {
         response = problemResponse(toProblem(error, requestId), requestId);
       }
       const { status, headers } = response;
-      if (gate?.logsEveryCall || headers.has('x-userkeys-error')) {
-        const method = METHODS.find((known) => known === request.method) ?? 'other';
-        logCall({ requestId, method, route: pattern, status, stages });
+      const method = METHODS.find((known) => known === request.method) ?? 'other';
+      const code = headers.get('x-userkeys-error');
+      trace?.end({ route: pattern, method, status, requestId, code, stages: stages.list() });
+      if (gate?.logsEveryCall || code !== null) {
+        logCall({ requestId, method, route: pattern, status, code, stages });
       }
       return finish(response, { request, requestId, stages }, gate?.allowedOrigins ?? []);
     };
@@ -169,12 +180,20 @@ function logCall(call: {
   readonly method: string;
   readonly route: string;
   readonly status: number;
+  readonly code: string | null;
   readonly stages: Stages;
 }): void {
-  const { stages, ...facts } = call;
+  const { stages, code, ...facts } = call;
   const times = stages.list().map(({ stage, durationMs }) => [`${stage}Ms`, Math.round(durationMs)] as const);
   const level = call.status >= 500 ? 'error' : 'info';
-  log({ level, event: 'call', ...facts, ms: Math.round(stages.elapsedMs()), ...Object.fromEntries(times) });
+  log({
+    level,
+    event: 'call',
+    ...facts,
+    ...(code === null ? {} : { code }),
+    ms: Math.round(stages.elapsedMs()),
+    ...Object.fromEntries(times),
+  });
 }
 
 function toProblem(error: unknown, requestId: string): Problem {
@@ -186,7 +205,7 @@ function toProblem(error: unknown, requestId: string): Problem {
 /** What every response carries. A provider's own `X-Request-Id` stays; ours is then the other header. */
 function finish(
   response: Response,
-  { request, requestId, stages }: Omit<Call, 'params'>,
+  { request, requestId, stages }: Pick<Call, 'request' | 'requestId' | 'stages'>,
   allowedOrigins: readonly string[],
 ): Response {
   const headers = new Headers(response.headers);

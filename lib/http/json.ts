@@ -37,7 +37,8 @@ export function conform<T>(value: unknown, schema: ZodType<T>): T {
     pointer: issue.path
       .map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`)
       .join(''),
-    detail: issue.message,
+    // The schema's own words for this would repeat the names, which are the caller's.
+    detail: issue.code === 'unrecognized_keys' ? 'has members that are not known here' : issue.message,
   }));
   throw new Problem('invalid_request', { errors });
 }

@@ -13,10 +13,10 @@ let world: World;
 const seen: string[] = [];
 const key = newProviderKey('canary-key-');
 let token: string;
-let modules: Record<'keys' | 'key' | 'generate' | 'search' | 'proxy', HandlerModule>;
+let modules: Record<'keys' | 'key' | 'generate' | 'search' | 'proxy' | 'audit' | 'usage', HandlerModule>;
 
 beforeAll(async () => {
-  world = await startWorld({ env: { PROVIDER_TIMEOUT_SECONDS: '1' } });
+  world = await startWorld({ env: { PROVIDER_TIMEOUT_SECONDS: '1', LOG_EVERY_CALL: 'true' } });
   for (const method of ['log', 'info', 'warn', 'error', 'debug', 'trace'] as const) {
     vi.spyOn(console, method).mockImplementation((...args) => void seen.push(inspect(args, { depth: 9 })));
   }
@@ -32,6 +32,8 @@ beforeAll(async () => {
     generate: await import('../../api/generate.ts'),
     search: await import('../../api/search.ts'),
     proxy: await import('../../api/proxy.ts'),
+    audit: await import('../../api/audit.ts'),
+    usage: await import('../../api/usage.ts'),
   };
   token = await world.tokenFor('canary');
 });
@@ -74,6 +76,7 @@ test('through every failure, of provider, store and issuer, the key and the toke
   world.providers.answerNextWith(quotingTheKey(401));
   await note(put(key));
   await note(put(key));
+  await note(call(modules.key, '/api/keys/gemini', { method: 'PUT', token, json: { key } }));
   await note(call(modules.key, '/api/keys/exa', { method: 'PUT', token, json: { key } }));
 
   const bad = [quotingTheKey(400), quotingTheKey(401), quotingTheKey(500), reset, resetMidway, hang];
@@ -82,6 +85,37 @@ test('through every failure, of provider, store and issuer, the key and the toke
     await Promise.all(uses().map(note));
   }
   world.providers.reset();
+  // A provider that answers with the key and the token where figures and names of models belong.
+  const usage = { prompt_tokens: 1, completion_tokens: token };
+  world.providers.answerNextWith(json({ model: `${key} ${token}`, usage, text: token }));
+  const echoed = await call(modules.proxy, '/api/proxy/openai/v1/chat/completions', {
+    method: 'POST',
+    token,
+    json: { model: `${key}/${token}` },
+  });
+  await echoed.text();
+  world.providers.answerNextWith(json({ model: `models/${key}`, usage: { prompt_tokens: 1 } }));
+  await (
+    await call(modules.proxy, '/api/proxy/openai/v1/responses', { method: 'POST', token, json: {} })
+  ).text();
+  await call(modules.proxy, `/api/proxy/gemini/v1beta/models/${key}:generateContent`, {
+    method: 'POST',
+    token,
+  });
+  for (const guards of [{ models: [`${key} x`] }, { expiresAt: token }, { [key]: true }, { paused: key }])
+    await note(call(modules.key, '/api/keys/openai', { method: 'PATCH', token, json: { guards } }));
+  await vi.waitFor(() =>
+    expect(
+      world.kv.requests
+        .at(-1)
+        ?.flat()
+        .some((word) => word.startsWith('userkeys:audit:')),
+    ).toBe(true),
+  );
+  for (const query of ['', '?format=csv', '?format=ndjson', `?cursor=${key}`, `?${token}=1`])
+    await note(call(modules.audit, `/api/audit${query}`, { token }));
+  await note(call(modules.usage, '/api/usage', { token }));
+  await note(call(modules.usage, `/api/usage?from=${key}`, { token }));
   world.issuer.answerJwksWith(() => new Response(token, { status: 500 }));
   await note(call(modules.keys, '/api/keys', { token: `${token}x` }));
   await world.kv.stop();
