@@ -191,10 +191,7 @@ export function loadConfig(env: Environment = process.env): Config {
   const mode = decideMode(env);
   return Object.freeze({
     mode,
-    kv: Object.freeze({
-      url: values.KV_REST_API_URL.replace(/\/+$/, ''),
-      token: new Secret(values.KV_REST_API_TOKEN),
-    }),
+    kv: readKv(values),
     auth: Object.freeze({
       issuer: values.AUTH_ISSUER,
       jwksUrl: values.AUTH_JWKS_URL ?? `${values.AUTH_ISSUER.replace(/\/+$/, '')}/.well-known/jwks.json`,

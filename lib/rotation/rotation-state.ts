@@ -31,8 +31,8 @@ const state = z.object({
   last: finished.nullable(),
 });
 
-export type RunningWalk = Omit<z.infer<typeof running>, 'tally'> & { readonly tally: Tally };
-export type FinishedWalk = Omit<z.infer<typeof finished>, 'tally'> & { readonly tally: Tally };
+type RunningWalk = Omit<z.infer<typeof running>, 'tally'> & { readonly tally: Tally };
+type FinishedWalk = Omit<z.infer<typeof finished>, 'tally'> & { readonly tally: Tally };
 export type RotationState = { readonly running: RunningWalk | null; readonly last: FinishedWalk | null };
 
 /** The state, and the very text it was read from. A damaged one is as good as none. */
