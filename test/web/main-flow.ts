@@ -73,6 +73,8 @@ export function mainFlow(start: () => Promise<Site>, timeoutsMs: { start: number
     await page.getByRole('link', { name: 'Open Google Gemini' }).waitFor();
     const field = page.getByLabel('Your Google Gemini API key');
     expect(await field.inputValue()).toBe('');
+    expect(await field.getAttribute('type')).toBe('password');
+    expect(await field.getAttribute('autocomplete')).toBe('off');
     expect(await field.getAttribute('aria-invalid')).toBe('true');
     expect(await findBarriers(page)).toEqual([]);
     await expectNoKey();

@@ -56,6 +56,10 @@ export const cardStyles = css`
     display: flex;
     gap: 0.25rem;
   }
+  /* As wide as its longest label, so that nothing moves when it changes. */
+  .opener {
+    min-width: 6rem;
+  }
   .busy {
     position: relative;
   }

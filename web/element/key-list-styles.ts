@@ -24,7 +24,7 @@ export const keyListStyles = css`
   .search svg {
     position: absolute;
     top: 50%;
-    left: 0.7rem;
+    inset-inline-start: 0.7rem;
     translate: 0 -50%;
     color: var(--uk-muted);
     pointer-events: none;

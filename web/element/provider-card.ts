@@ -61,7 +61,7 @@ export class ProviderCard extends LitElement {
     return html`
       <article aria-labelledby="name">
         <div class="head">
-          <span class="tile" aria-hidden="true">${name.slice(0, 1)}</span>
+          <span class="tile" aria-hidden="true">${name.slice(0, 1).toUpperCase()}</span>
           <div class="who">
             <div class="name">
               <h4 id="name" tabindex="-1">${name}</h4>
@@ -166,11 +166,11 @@ customElements.define('user-keys-card', ProviderCard);
 function facts({ hint, createdAt, updatedAt, version, lastUsedAt, envFile }: StoredKey): TemplateResult {
   const changedAt = updatedAt ?? createdAt;
   return html`<ul class="facts">
-    <li class="key">
-      <span class="hint"
+    <li class="key"
+      ><span class="hint"
         ><span aria-hidden="true">•••• </span><span class="visually-hidden">Key ending in </span>${hint}</span
-      >
-    </li>
+      ></li
+    >
     ${changedAt ? html`<li>${version > 1 ? 'Replaced' : 'Added'} ${time(changedAt)}</li>` : nothing}
     ${envFile === 'written' ? html`<li>Also in .env</li>` : nothing}
     <li>${lastUsedAt ? html`Used ${time(lastUsedAt)}` : 'Not used yet'}</li>

@@ -74,6 +74,14 @@ export class StepsBar extends LitElement {
         color: var(--uk-text);
         font-weight: 650;
       }
+      @media (forced-colors: active) {
+        .bar > span {
+          border: 1px solid CanvasText;
+        }
+        .bar > .done {
+          background: Highlight;
+        }
+      }
       @container (max-width: 34rem) {
         :host([many]) ol {
           display: none;
