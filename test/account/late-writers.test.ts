@@ -92,8 +92,10 @@ test('a call that is answered after the erasure notes nothing', async () => {
   await erase();
   provider.release();
   expect((await calling).status).toBe(200);
-  // What is noted after the response is sent in order, so that a later request finds it done.
-  await call(proxy, '/api/proxy/openai/v1/models', { token: await world.tokenFor('somebody else') });
+  // Somebody else's later call is noted by then, so that this one would be too.
+  const other = `other-${count}`;
+  await call(proxy, '/api/proxy/openai/v1/models', { token: await world.tokenFor(other) });
+  await expect.poll(async () => (await dumpStore(world.kv)).join()).toContain(`userkeys:audit:${other}`);
   expect(await traces()).toEqual([]);
 });
 
