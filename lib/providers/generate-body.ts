@@ -71,8 +71,8 @@ export type PromptRequest = Pick<z.input<typeof fields>, 'provider' | 'model' | 
 };
 
 type Asked = Pick<z.infer<typeof fields>, 'provider' | 'model'>;
-export type PromptBody = Asked & { readonly prompt: string; readonly stream: boolean };
-export type ChatBody = Asked & { readonly messages: UIMessage[]; readonly messageId: string | undefined };
+type PromptBody = Asked & { readonly prompt: string; readonly stream: boolean };
+type ChatBody = Asked & { readonly messages: UIMessage[]; readonly messageId: string | undefined };
 export type GenerateBody = PromptBody | ChatBody;
 
 /** Exactly one of `prompt` and `messages`. */

@@ -36,7 +36,7 @@ export function renderTable(sdks: readonly Sdk[], outcome: (sdk: Sdk, name: Case
   const lines = rows.map(
     (row) => `| ${row.map((cell, index) => cell.padEnd(widths[index] ?? 0)).join(' | ')} |`,
   );
-  const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
+  const rule = `| ${widths.map((width) => '-'.repeat(width)).join(' | ')} |`;
   const reasons = sdks.flatMap((sdk) => {
     const missing = CASES.flatMap((name) => {
       const reason = sdk.lack(name);
