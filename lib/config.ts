@@ -157,6 +157,13 @@ const variables = z.object({
   CRON_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
 });
 
+const operatorsVariables = variables.pick({
+  KV_REST_API_URL: true,
+  KV_REST_API_TOKEN: true,
+  AUDIT_MAX_ENTRIES: true,
+  AUDIT_MAX_AGE_DAYS: true,
+});
+
 /** Every variable of the schema, for the test that keeps .env.example true. */
 export const configVariables: readonly string[] = Object.keys(variables.shape);
 
@@ -204,7 +211,7 @@ export function loadConfig(env: Environment = process.env): Config {
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
     providerTimeoutMs: values.PROVIDER_TIMEOUT_SECONDS * 1000,
     cronSecret: values.CRON_SECRET === undefined ? undefined : new Secret(values.CRON_SECRET),
-    audit: Object.freeze({ maxEntries: values.AUDIT_MAX_ENTRIES, maxAgeDays: values.AUDIT_MAX_AGE_DAYS }),
+    audit: readAuditBounds(values),
     usage: Object.freeze({ maxAgeDays: values.USAGE_MAX_AGE_DAYS, prices: values.USAGE_PRICES }),
     logsEveryCall: values.LOG_EVERY_CALL === 'true',
     isTraced: isTraced(set),
@@ -246,14 +253,14 @@ function looksLikePublicKey(text: string): boolean {
   }
 }
 
-/** What the operator's commands need of it: the store and the master keys. */
-export function loadVaultConfig(env: Environment): Pick<Config, 'kv' | keyof VaultSettings> {
+/** What the operator's commands need of it: the store, the master keys and the bounds of audit logs. */
+export function loadVaultConfig(env: Environment): Pick<Config, 'kv' | 'audit' | keyof VaultSettings> {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const parsed = variables.pick({ KV_REST_API_URL: true, KV_REST_API_TOKEN: true }).safeParse(set);
+  const parsed = operatorsVariables.safeParse(set);
   const { settings, complaints } = readVaultSettings(set);
   const all = [...describeIssues(parsed), ...complaints];
   if (!parsed.success || all.length > 0) throw new ConfigError(all);
-  return Object.freeze({ kv: readKv(parsed.data), ...settings });
+  return Object.freeze({ kv: readKv(parsed.data), audit: readAuditBounds(parsed.data), ...settings });
 }
 
 function describeIssues(parsed: z.ZodSafeParseResult<unknown>) {
@@ -261,6 +268,10 @@ function describeIssues(parsed: z.ZodSafeParseResult<unknown>) {
     variable: String(issue.path[0]),
     complaint: issue.message,
   }));
+}
+
+function readAuditBounds(values: z.infer<typeof operatorsVariables>): AuditBounds {
+  return Object.freeze({ maxEntries: values.AUDIT_MAX_ENTRIES, maxAgeDays: values.AUDIT_MAX_AGE_DAYS });
 }
 
 function readKv(values: { readonly KV_REST_API_URL: string; readonly KV_REST_API_TOKEN: string }) {

@@ -5,7 +5,7 @@ import { rotateCall } from '../../lib/rotation/rotate-call.ts';
 /** Vercel Cron calls it as vercel.json says; anybody else needs CRON_SECRET too. */
 export const { GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS } = endpoint('/api/cron/rotate', {
   GET: publicRoute(async (call) => {
-    const rotation = await app();
-    return rotateCall(rotation, rotation.config.cronSecret, call);
+    const { kv, ring, clock, config } = await app();
+    return rotateCall({ kv, ring, clock, auditBounds: config.audit }, config.cronSecret, call);
   }),
 });

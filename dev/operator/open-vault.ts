@@ -1,4 +1,5 @@
 /** The store and the master keys of a deployment, from an operator's terminal. */
+import type { AuditBounds } from '../../lib/audit/audit-log.ts';
 import { loadVaultConfig } from '../../lib/config.ts';
 import { createKv } from '../../lib/kv/kv.ts';
 import { openKeyRing } from '../../lib/open-key-ring.ts';
@@ -8,6 +9,7 @@ import { unwrapWithKms } from '../../lib/vault/kms.ts';
 import { readConfiguration } from '../settings/configuration.ts';
 
 export type Vault = Rotation & {
+  readonly auditBounds: AuditBounds;
   /** Where the store is, to be shown before anything is done to it. */
   readonly storeHost: string;
 };
@@ -24,6 +26,7 @@ export async function openVault(directory: string): Promise<Vault> {
     kv: createKv(config.kv, createUndiciSend()),
     ring: await openKeyRing(config, unwrapWithKms),
     clock: () => new Date(),
+    auditBounds: config.audit,
     storeHost: new URL(config.kv.url).host,
   };
 }

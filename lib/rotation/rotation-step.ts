@@ -2,6 +2,7 @@
  * One bounded step of the rotation: it goes on where the last one stopped, and can itself stop, or be stopped, at
  * any point. What was sealed anew stays so; what was not is found again.
  */
+import type { AuditBounds } from '../audit/audit-log.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { KeyRing } from '../vault/key-ring.ts';
 import { isDue } from './rotation-due.ts';
@@ -26,7 +27,13 @@ export type StepLimits = {
 /** Well within what any plan gives a function: 60 seconds. */
 export const CRON_STEP: StepLimits = { maxMs: 25_000, maxUsers: 25_000 };
 
-export type Rotation = { readonly kv: Kv; readonly ring: KeyRing; readonly clock: () => Date };
+export type Rotation = {
+  readonly kv: Kv;
+  readonly ring: KeyRing;
+  readonly clock: () => Date;
+  /** The bounds of the users' audit logs, where each is told of its own records. Default: nothing is told. */
+  readonly auditBounds?: AuditBounds;
+};
 
 export type StepResult = {
   /** `idle`: nothing was due. `more`: call again. `finished`: this step reached the end of the walk. */
@@ -40,7 +47,7 @@ export type StepResult = {
  * @throws Problem `store_unavailable`, `deployment_outdated`.
  */
 export async function rotationStep(
-  { kv, ring, clock }: Rotation,
+  { kv, ring, clock, auditBounds }: Rotation,
   limits: StepLimits,
   { evenIfIdle = false } = {},
 ): Promise<StepResult> {
@@ -53,7 +60,8 @@ export async function rotationStep(
       state.running?.target === ring.currentKid
         ? state.running
         : startWalk(ring.currentKid, SCAN_START, clock());
-    const page = await walkPage({ kv, ring, reseal: true }, walk.cursor);
+    const log = auditBounds && { at: clock(), bounds: auditBounds };
+    const page = await walkPage({ kv, ring, reseal: true, log }, walk.cursor);
     users += page.tally.users;
     const tally = addTallies(walk.tally, page.tally);
     const atEnd = page.cursor === SCAN_START;

@@ -1,4 +1,5 @@
 /** One page of the walk over all records: look at each, seal anew what is under an old key, count. */
+import type { AuditBounds } from '../audit/audit-log.ts';
 import type { UserId } from '../identity/user-id.ts';
 import { askAll } from '../kv/ask-all.ts';
 import type { Kv } from '../kv/kv.ts';
@@ -7,6 +8,7 @@ import { replaceRecord } from '../vault/bundle.ts';
 import type { KeyRecord } from '../vault/key-record.ts';
 import type { KeyRing } from '../vault/key-ring.ts';
 import { judgeRecord, type Verdict } from './judge-record.ts';
+import { noteRotations } from './note-rotations.ts';
 import { type FoundRecord, readRecordsOf, scanUsers } from './stored-records.ts';
 import { addTallies, EMPTY_TALLY, type Tally } from './tally.ts';
 
@@ -23,6 +25,8 @@ export type Walk = {
   readonly ring: KeyRing;
   /** False: nothing is written, only counted. */
   readonly reseal: boolean;
+  /** What is written in the logs of those whose records are sealed anew; undefined: nothing. */
+  readonly log?: { readonly at: Date; readonly bounds: AuditBounds } | undefined;
 };
 
 type Rewrite = { readonly found: FoundRecord; readonly provider: ProviderId; readonly resealed: KeyRecord };
@@ -61,7 +65,7 @@ async function walkRecords(walk: Walk, records: readonly FoundRecord[], tries: n
       ? [{ found, provider: verdict.provider, resealed: verdict.resealed }]
       : [],
   );
-  const written = await write(walk.kv, rewrites);
+  const written = await write(walk, rewrites);
   const lost = rewrites.map(({ found }) => found).filter((found) => !written.has(found));
   const again = new Set(tries > 1 ? lost : []);
   const tally = judged
@@ -73,7 +77,7 @@ async function walkRecords(walk: Walk, records: readonly FoundRecord[], tries: n
 }
 
 /** Those that were written; the others have changed since they were read. */
-async function write(kv: Kv, rewrites: readonly Rewrite[]): Promise<ReadonlySet<FoundRecord>> {
+async function write({ kv, log }: Walk, rewrites: readonly Rewrite[]): Promise<ReadonlySet<FoundRecord>> {
   const written = new Set<FoundRecord>();
   for (const part of splitBySize(rewrites)) {
     const results = await kv.ask(
@@ -83,7 +87,12 @@ async function write(kv: Kv, rewrites: readonly Rewrite[]): Promise<ReadonlySet<
         ),
       ),
     );
-    for (const [index, { found }] of part.entries()) if (results[index]) written.add(found);
+    const replaced = part.filter((_, index) => results[index]);
+    for (const { found } of replaced) written.add(found);
+    if (log !== undefined) {
+      const noted = replaced.map(({ found: { user }, provider }) => ({ user, provider }));
+      await noteRotations(kv, noted, log);
+    }
   }
   return written;
 }
