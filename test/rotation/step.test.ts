@@ -1,6 +1,7 @@
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { type RunningKv, startKv } from '../../dev/kv/start-kv.ts';
 import type { Kv } from '../../lib/kv/kv.ts';
+import { providerIds } from '../../lib/providers/catalogue.ts';
 import { countRecords } from '../../lib/rotation/count-records.ts';
 import { readRotationState } from '../../lib/rotation/rotation-state.ts';
 import { type Rotation, rotationStep, type StepLimits } from '../../lib/rotation/rotation-step.ts';
@@ -93,6 +94,17 @@ describe('a step', () => {
     expect(Math.max(...sizes)).toBeLessThanOrEqual(70);
     await expectAllOpen(await ringOf(newKey), 20);
     expect((await countRecords(both)).left).toEqual(new Map([['new', 3_000]]));
+  });
+
+  test('copes with users who have every provider and the longest keys, in requests that any plan takes', async () => {
+    for (const user of users(25)) {
+      await fillStore(kv, await ringOf(oldKey), [user], providerIds, () => 'k'.repeat(4_096));
+    }
+    requests.length = 0;
+    const { state } = await rotationStep(await rotation(newKey, oldKey), ALL);
+    expect(state.last?.tally).toMatchObject({ users: 25, resealed: 25 * providerIds.length });
+    const sizes = requests.map((commands) => JSON.stringify(commands).length);
+    expect(Math.max(...sizes)).toBeLessThan(1_000_000);
   });
 
   test('leaves what does not open, counts it, and does not let it hide the others', async () => {

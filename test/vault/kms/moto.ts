@@ -6,11 +6,13 @@ import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { createWebServer } from '../../../dev/http/create-web-server.ts';
 import { closeServer, listen } from '../../../dev/http/listen.ts';
 
+/** Not an npm package's: part of moto, from Python. */
+const PROGRAM = 'moto_server';
 const START_TIMEOUT_MS = 60_000;
 
 export function motoInstalled(): boolean {
   try {
-    execFileSync('moto_server', ['--help'], { stdio: 'ignore' });
+    execFileSync(PROGRAM, ['--help'], { stdio: 'ignore' });
     return true;
   } catch {
     return false;
@@ -21,7 +23,7 @@ export function motoInstalled(): boolean {
 export async function startMoto(): Promise<{ url: string; keyArn: string; close(): Promise<void> }> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
-  const server = spawn('moto_server', ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
+  const server = spawn(PROGRAM, ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
   try {
     await answering(url, server);
     const client = new KMSClient({
