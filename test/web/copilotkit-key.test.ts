@@ -97,6 +97,22 @@ describe.skipIf(chromiumPath === undefined)('the kept CopilotKit key', () => {
     expect(await as(undefined, { do: 'key' })).toEqual({ answer: undefined, kept: null, updates: 1 });
   });
 
+  test('is not kept when another user has signed in while it was on its way', async () => {
+    const [alice, bob] = await Promise.all([site.issuer.sign('alice'), site.issuer.sign('bob')]);
+    const outcome = await page.evaluate(
+      async ({ apiBase, alice, bob }) => {
+        let asked = 0;
+        const client = window.createClient({ apiBase, getToken: async () => (++asked <= 2 ? alice : bob) });
+        const asking = client.copilotKitKey();
+        while (asked < 2) await Promise.resolve();
+        await client.list();
+        return { answer: await asking, kept: localStorage.getItem('copilotkit_api_key') };
+      },
+      { apiBase: site.url, alice, bob },
+    );
+    expect(outcome).toEqual({ answer: undefined, kept: null });
+  });
+
   test('a key that lies in storage without an owner is not used', async () => {
     await page.evaluate(() => localStorage.setItem('copilotkit_api_key', 'of-nobody-knows-whom'));
     expect(await as('bob', { do: 'key' })).toEqual({ answer: undefined, kept: null, updates: 1 });

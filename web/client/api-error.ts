@@ -8,7 +8,7 @@ import { fieldsOf, list, optional, text, wholeNumber } from './decode.ts';
  * - `broken_off`: a streamed answer ended in the middle.
  * - `unexpected_answer`: an answer that is not in the form the API promises.
  */
-export type ClientCode = 'signed_out' | 'unreachable' | 'broken_off' | 'unexpected_answer';
+type ClientCode = 'signed_out' | 'unreachable' | 'broken_off' | 'unexpected_answer';
 export type ErrorCode = ProblemCode | ClientCode;
 
 type Details = {

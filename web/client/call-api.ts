@@ -8,7 +8,7 @@ import { tokenSubject } from './token-subject.ts';
  */
 export type GetToken = (options: { readonly fresh: boolean }) => Promise<string | null | undefined>;
 
-export type CallInit = {
+type CallInit = {
   readonly method?: 'GET' | 'PUT' | 'POST' | 'PATCH' | 'DELETE';
   readonly json?: unknown;
   readonly signal?: AbortSignal | undefined;

@@ -5,12 +5,12 @@
 import type { BrowserKey } from './answers.ts';
 import { fieldsOf, nullable, text } from './decode.ts';
 
-export const COPILOTKIT_KEY_ITEM = 'copilotkit_api_key';
+const COPILOTKIT_KEY_ITEM = 'copilotkit_api_key';
 /** Whose key it is and which one: a key without this next to it could be anybody's and is not used. */
 const OWNER_ITEM = 'copilotkit_api_key_owner';
 
 /** Dispatched on `window` when the kept key has changed or is gone. It does not carry the key. */
-export const COPILOTKIT_KEY_UPDATED = 'copilotkit-key-updated';
+const COPILOTKIT_KEY_UPDATED = 'copilotkit-key-updated';
 
 type Owner = { readonly sub: string; readonly updatedAt: string | null };
 

@@ -16,7 +16,7 @@ export type Step = Omit<OnboardingStep, 'requiredProviders' | 'data'> & {
   readonly requiredProviders: readonly ProviderName[];
   readonly data: Readonly<Record<string, unknown>>;
 };
-export type StepStatus = Step['status'];
+type StepStatus = Step['status'];
 
 export type Onboarding = Omit<OnboardingState, 'steps'> & { readonly steps: readonly Step[] };
 

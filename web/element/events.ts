@@ -16,7 +16,7 @@ export type UserKeysEventDetails = {
   readonly 'user-keys-sign-in-needed': undefined;
 };
 
-export type UserKeysEvents = {
+type UserKeysEvents = {
   [Name in keyof UserKeysEventDetails]: CustomEvent<UserKeysEventDetails[Name]>;
 };
 
