@@ -3,6 +3,7 @@
  * `save` and never comes out again, except one that is made for the browser.
  */
 import type { PromptRequest } from '../lib/providers/generate-body.ts';
+import { createActivity } from './client/activity.ts';
 import {
   type CheckedKey,
   decodeBrowserKey,
@@ -116,6 +117,8 @@ export function createClient(options: ClientOptions) {
     },
 
     onboarding: createOnboarding(callApi),
+
+    activity: createActivity(callApi),
 
     /** One prompt to a model, paid by the user's own key. */
     async generate(request: GenerateRequest, { signal }: CallOptions = {}): Promise<Generated> {

@@ -14,6 +14,7 @@ import { emit } from './element/events.ts';
 import { alertIcon, offlineIcon } from './element/icons.ts';
 import { KeyList } from './element/key-list.ts';
 import { theme } from './element/theme.ts';
+import './element/activity.ts';
 import './element/onboarding-walk.ts';
 import './element/try-it.ts';
 import { userKeysStyles } from './element/user-keys-styles.ts';
@@ -157,6 +158,7 @@ export class UserKeys extends LitElement {
           @add-key=${(event: CustomEvent<ProviderName>) => this.#addKeyFor(event.detail)}
         ></user-keys-try>
       </section>
+      <user-keys-activity .client=${client} .providers=${providers}></user-keys-activity>
     </div>`;
   }
 

@@ -69,6 +69,18 @@ export function decodeStoredKey(value: unknown): StoredKey {
     ...(fields.envFile === undefined
       ? {}
       : { envFile: oneOf(fields.envFile, Object.values(ENV_FILE_STATES)) }),
+    ...(fields.guards === undefined ? {} : { guards: decodeGuards(fields.guards) }),
+  };
+}
+
+function decodeGuards(value: unknown): NonNullable<StoredKey['guards']> {
+  const { paused, expiresAt, models, callsPerDay, callsToday } = fieldsOf(value);
+  return {
+    paused: flag(paused),
+    expiresAt: nullable(expiresAt, text),
+    models: nullable(models, (names) => list(names, text)),
+    callsPerDay: nullable(callsPerDay, wholeNumber),
+    callsToday: wholeNumber(callsToday),
   };
 }
 

@@ -60,6 +60,9 @@ export const cardStyles = css`
   .opener {
     min-width: 6rem;
   }
+  .actions:has(> :nth-child(4)) button {
+    padding-inline: 0.625rem;
+  }
   .busy {
     position: relative;
   }
@@ -71,10 +74,16 @@ export const cardStyles = css`
     inset: 0;
     margin: auto;
   }
+  .facts.left {
+    margin-top: -0.75rem;
+  }
+  .facts.left,
   .panel,
+  user-keys-guards,
   user-keys-form {
     margin-inline-start: 3.375rem;
   }
+  user-keys-guards,
   user-keys-form {
     container-type: inline-size;
     display: block;
@@ -87,7 +96,7 @@ export const cardStyles = css`
     .head .actions:has(> :nth-child(2)) {
       grid-column: 1 / -1;
       display: grid;
-      grid-template-columns: repeat(3, 1fr);
+      grid-template-columns: repeat(auto-fit, minmax(6.75rem, 1fr));
       gap: 0.5rem;
       margin-top: 0.625rem;
     }
@@ -101,7 +110,12 @@ export const cardStyles = css`
     .facts li.key:not(:last-child)::after {
       content: none;
     }
+    .facts.left {
+      margin-top: 0;
+    }
+    .facts.left,
     .panel,
+    user-keys-guards,
     user-keys-form {
       margin-inline-start: 0;
     }

@@ -50,6 +50,17 @@ export function describeError(error: unknown, provider = 'The provider'): ErrorT
       );
     case 'key_missing':
       return say('There is no key to use.', 'Add one first.');
+    case 'key_paused':
+      return say('This key is paused.', 'Change its limits to use it again.');
+    case 'key_expired':
+      return say('The expiry date of this key has passed.', 'Change its limits to use it again.');
+    case 'model_not_allowed':
+      return say('This key is not allowed for that model.', 'Change its limits, or choose another model.');
+    case 'daily_limit_reached':
+      return say(
+        'This key has reached its calls for today.',
+        'Change its limits, or go on after midnight UTC.',
+      );
     case 'key_unreadable':
       return say('The stored key cannot be opened any more.', 'Replace it with a new one.');
     case 'step_incomplete':

@@ -5,7 +5,10 @@ import { cardStyles } from './card-styles.ts';
 import { controls } from './controls.ts';
 import { DeleteDialog } from './delete-dialog.ts';
 import { describeError } from './describe-error.ts';
+import { describeHold, describeLimits } from './describe-guards.ts';
 import { emit } from './events.ts';
+import './guards-form.ts';
+import { hueOf } from './hue.ts';
 import './key-form.ts';
 import { type Advice, adviseOn, describeVerdict } from './key-status.ts';
 import { exactTime, relativeTime } from './relative-time.ts';
@@ -20,6 +23,7 @@ export class ProviderCard extends LitElement {
     isRequired: { type: Boolean, attribute: 'required' },
     isOpen: { type: Boolean, attribute: 'open' },
     isChecking: { state: true },
+    isLimiting: { state: true },
     outcome: { state: true },
   };
   static override styles = [controls, badgeStyles, cardStyles];
@@ -31,6 +35,8 @@ export class ProviderCard extends LitElement {
   /** The form is shown. The list decides, so that only one is. */
   declare isOpen: boolean;
   declare isChecking: boolean;
+  /** The form of its limits is shown. */
+  declare isLimiting: boolean;
   /** What came of the last check. */
   declare outcome: Advice | undefined;
 
@@ -39,6 +45,7 @@ export class ProviderCard extends LitElement {
     this.isRequired = false;
     this.isOpen = false;
     this.isChecking = false;
+    this.isLimiting = false;
   }
 
   protected override willUpdate(): void {
@@ -65,13 +72,13 @@ export class ProviderCard extends LitElement {
           <div class="who">
             <div class="name">
               <h4 id="name" tabindex="-1">${name}</h4>
-              ${this.stored ? statusBadge(this.stored.status) : this.isRequired ? html`<span class="badge">Required</span>` : nothing}
+              ${this.stored ? badges(this.stored) : this.isRequired ? html`<span class="badge">Required</span>` : nothing}
             </div>
             ${this.stored ? facts(this.stored) : html`<p class="facts">${purpose}</p>`}
           </div>
           <div class="actions">${this.stored ? this.#storedActions(this.stored) : this.#opener('Add key', true)}</div>
         </div>
-        ${this.#message()}
+        ${this.stored?.guards ? limits(this.stored.guards) : nothing} ${this.#message()}
         ${
           this.isOpen
             ? html`<user-keys-form
@@ -80,6 +87,16 @@ export class ProviderCard extends LitElement {
               ?replaces=${this.stored !== undefined}
               @user-keys-saved=${this.#forgetOutcome}
             ></user-keys-form>`
+            : nothing
+        }
+        ${
+          this.isLimiting && this.stored
+            ? html`<user-keys-guards
+              .client=${this.client}
+              .stored=${this.stored}
+              .name=${this.provider.name}
+              @close=${this.#closeLimits}
+            ></user-keys-guards>`
             : nothing
         }
         ${
@@ -118,6 +135,14 @@ export class ProviderCard extends LitElement {
       >
         <span>Check again</span>${this.isChecking ? html`<span class="spinner"></span>` : nothing}
       </button>
+      <button
+        class="quiet limits"
+        aria-expanded=${this.isLimiting ? 'true' : 'false'}
+        aria-label="Limits: ${name}"
+        @click=${this.#toggleLimits}
+      >
+        Limits
+      </button>
       ${this.#opener('Replace', status === 'invalid' || status === 'unreadable')}
       <button class="quiet" aria-label="Delete: ${name}" @click=${this.#askToDelete}>Delete</button>
     `;
@@ -134,6 +159,15 @@ export class ProviderCard extends LitElement {
 
   #toggle = (): void => {
     this.dispatchEvent(new CustomEvent('toggle-form', { detail: !this.isOpen }));
+  };
+
+  #toggleLimits = (): void => {
+    this.isLimiting = !this.isLimiting;
+  };
+
+  #closeLimits = (): void => {
+    this.isLimiting = false;
+    this.renderRoot.querySelector<HTMLElement>('.limits')?.focus();
   };
 
   #check = async (): Promise<void> => {
@@ -163,6 +197,13 @@ export class ProviderCard extends LitElement {
 
 customElements.define('user-keys-card', ProviderCard);
 
+/** A key that its owner has put out of use says so beside what the provider thinks of it. */
+function badges({ status, guards }: StoredKey): TemplateResult {
+  const held = guards && describeHold(guards, new Date());
+  return html`${statusBadge(status)}
+  ${held ? html`<span class="badge caution">${TONE_ICONS.caution}${held}</span>` : nothing}`;
+}
+
 function facts({ hint, createdAt, updatedAt, version, lastUsedAt, envFile }: StoredKey): TemplateResult {
   const changedAt = updatedAt ?? createdAt;
   return html`<ul class="facts">
@@ -177,11 +218,13 @@ function facts({ hint, createdAt, updatedAt, version, lastUsedAt, envFile }: Sto
   </ul>`;
 }
 
-function time(isoTime: string): TemplateResult {
-  return html`<time datetime=${isoTime} title=${exactTime(isoTime)}>${relativeTime(isoTime)}</time>`;
+/** What is left, on a line of its own. */
+function limits(guards: NonNullable<StoredKey['guards']>): TemplateResult | typeof nothing {
+  const phrases = describeLimits(guards);
+  if (phrases.length === 0) return nothing;
+  return html`<ul class="facts left">${phrases.map((phrase) => html`<li>${phrase}</li>`)}</ul>`;
 }
 
-/** A colour of its own for each name, the same every time. */
-function hueOf(name: string): number {
-  return [...name].reduce((sum, character) => (sum * 31 + character.charCodeAt(0)) % 360, 7);
+function time(isoTime: string): TemplateResult {
+  return html`<time datetime=${isoTime} title=${exactTime(isoTime)}>${relativeTime(isoTime)}</time>`;
 }
