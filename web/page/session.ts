@@ -13,7 +13,7 @@ export type Session = {
  * What a deployment's own script puts on `window` before this page's script runs, so that its users need no
  * second sign-in (docs/web.md shows it with Clerk).
  */
-export type UserKeysHost = {
+type UserKeysHost = {
   readonly getToken: GetToken;
   readonly name?: string;
   readonly signOut?: () => void | Promise<void>;
