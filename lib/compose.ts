@@ -11,6 +11,7 @@ import { createTokenVerifier } from './identity/verify-token.ts';
 import { createHoldKeys } from './keys/hold-keys.ts';
 import { createKeys, type Keys } from './keys/keys.ts';
 import { createKv, type Kv } from './kv/kv.ts';
+import { nothing } from './kv/nothing.ts';
 import { type Admit, createAdmit } from './limits/admit.ts';
 import type { LocalKeys } from './local/local-keys.ts';
 import { createOnboarding, type Onboarding } from './onboarding/onboarding.ts';
@@ -99,6 +100,10 @@ export async function composeApp(
       if (found === undefined)
         throw new Problem('token_missing', { headers: { 'www-authenticate': 'Bearer' } });
       return verifyToken(found.token, clock());
+    },
+
+    async countRefused(user) {
+      await admit(user, nothing);
     },
 
     useKeys: createUseKeys({

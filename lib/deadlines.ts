@@ -15,6 +15,8 @@ export const JWKS_TIMEOUT_MS = 3_000;
 export const JWKS_MAX_BYTES = 256 * 1024;
 /** How long fetched keys are used without asking again. */
 export const JWKS_FRESH_MS = 10 * 60_000;
+/** From then on a caller waits for their renewal, unless the issuer is known to be down. */
+export const JWKS_OLD_MS = 60 * 60_000;
 /** The least time between two fetches for the sake of an unknown `kid`, whatever callers send. */
 export const JWKS_COOLDOWN_MS = 30_000;
 /** The least time between two tries of an issuer that does not answer. */
@@ -48,3 +50,6 @@ export const ENV_FILE_LOCK_TIMEOUT_MS = 30_000;
 
 /** A gateway body that is read whole because its key is restricted to some models. */
 export const GUARDED_BODY_MAX_BYTES = 8 * 1024 * 1024;
+/** The most a JSON body may nest, and the most values it may hold: both bound the time that checking it takes. */
+export const JSON_MAX_DEPTH = 64;
+export const JSON_MAX_VALUES = 20_000;

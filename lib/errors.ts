@@ -4,6 +4,7 @@
  */
 
 const PROBLEMS = {
+  body_incomplete: [400, 'Body incomplete', 'The request’s body broke off before its end.'],
   invalid_json: [400, 'Malformed JSON', 'The request body is not valid JSON.'],
   invalid_request: [
     400,

@@ -44,6 +44,11 @@ export type Gate = {
   readonly allowedOrigins: readonly string[];
   /** The caller, from the token in `tokenHeader` or the bearer header. Throws a 401 or 503 Problem. */
   authenticate(request: Request, tokenHeader?: string): Promise<UserId>;
+  /**
+   * Counts a call that is refused for its form; the others are counted by what they ask KV for. Throws Problem
+   * `rate_limited`.
+   */
+  countRefused(user: UserId): Promise<void>;
   readonly openJournal: OpenJournal;
   /** Otherwise only calls that were refused or failed get a line in the log. */
   readonly logsEveryCall: boolean;
@@ -84,8 +89,10 @@ export function route<Body = undefined, Query = undefined>(
     const provider = findProvider(call.params.provider ?? '');
     if (provider !== undefined) journal.note({ provider: provider.id });
     try {
-      const query = parseQuery(request, input.query);
-      const body = await parseBody(request, input);
+      const { query, body } = await parseInput(request, input).catch(async (error: unknown) => {
+        await gate.countRefused(user);
+        throw error;
+      });
       const response = await action({ ...call, user, body, query, journal });
       journal.end({ status: response.status, outcome: outcomeOf(response) });
       return response;
@@ -100,6 +107,13 @@ export function route<Body = undefined, Query = undefined>(
 /** A provider's own refusal, passed on as it is, goes by the name it would have on a route of ours. */
 function outcomeOf({ status }: Response): string {
   return status < 400 ? 'ok' : refusalCode(status);
+}
+
+async function parseInput<Body, Query>(
+  request: Request,
+  input: RouteInput<Body, Query>,
+): Promise<{ readonly query: Query; readonly body: Body }> {
+  return { query: parseQuery(request, input.query), body: await parseBody(request, input) };
 }
 
 async function parseBody<Body, Query>(request: Request, input: RouteInput<Body, Query>): Promise<Body> {

@@ -8,6 +8,7 @@ import {
   JWKS_COOLDOWN_MS,
   JWKS_FRESH_MS,
   JWKS_MAX_BYTES,
+  JWKS_OLD_MS,
   JWKS_RETRY_MS,
   JWKS_STALE_MS,
   JWKS_TIMEOUT_MS,
@@ -20,10 +21,17 @@ import type { Send } from '../outgoing/send.ts';
 type Held = { readonly find: JWTVerifyGetKey; readonly fetchedAt: number };
 
 const jwksForm = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(100) });
+/** A key that can verify something. A set without one is an issuer that is not itself, and replaces nothing. */
+const usableKey = z.discriminatedUnion('kty', [
+  z.looseObject({ kty: z.literal('RSA'), n: z.string(), e: z.string() }),
+  z.looseObject({ kty: z.literal('EC'), crv: z.string(), x: z.string(), y: z.string() }),
+  z.looseObject({ kty: z.literal('OKP'), crv: z.string(), x: z.string() }),
+]);
 
 /**
- * Finds the key for a token's header. Fetched keys are used for ten minutes; an unknown `kid` asks again, at
- * most every 30 seconds; while the issuer is down the former keys serve on, for a day at most.
+ * Finds the key for a token's header. Fetched keys are used for ten minutes and then renewed behind the callers'
+ * backs, after an hour before their eyes; an unknown `kid` asks again, at most every 30 seconds; while the issuer
+ * is down the former keys serve on, for a day at most.
  *
  * @throws Problem `issuer_unavailable` when the answer would need keys that cannot be fetched now; jose's
  *   errors when the keys are there and none fits.
@@ -51,8 +59,14 @@ export function createIssuerKeys(url: string, send: Send, clock: () => number = 
   };
 
   const current = async (): Promise<Held> => {
+    const ageMs = held === undefined ? Number.POSITIVE_INFINITY : clock() - held.fetchedAt;
     const mayTry = failedAt === undefined || clock() - failedAt >= JWKS_RETRY_MS;
-    if ((held === undefined || clock() - held.fetchedAt >= JWKS_FRESH_MS) && mayTry) await refresh();
+    if (ageMs >= JWKS_FRESH_MS && mayTry) {
+      const refreshed = refresh();
+      // Keys that can still be used are: nobody waits for an issuer that hangs.
+      const isOld = ageMs >= JWKS_OLD_MS && failedAt === undefined;
+      if (isOld || ageMs > JWKS_STALE_MS) await refreshed;
+    }
     if (held === undefined || clock() - held.fetchedAt > JWKS_STALE_MS) throw issuerUnavailable();
     return held;
   };
@@ -85,7 +99,9 @@ async function fetchKeys(url: string, send: Send): Promise<JSONWebKeySet> {
   });
   const bytes = await readCapped(answer.body, JWKS_MAX_BYTES);
   if (answer.status !== 200 || bytes === undefined) throw new Error('no key set');
-  return jwksForm.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  const jwks = jwksForm.parse(JSON.parse(new TextDecoder().decode(bytes)));
+  if (!jwks.keys.some((key) => usableKey.safeParse(key).success)) throw new Error('no usable key');
+  return jwks;
 }
 
 function issuerUnavailable(): Problem {

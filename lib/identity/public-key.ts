@@ -3,6 +3,7 @@ import { type CryptoKey, importJWK, importSPKI, type JWTVerifyGetKey } from 'jos
 
 type Imported = Promise<CryptoKey | Uint8Array>;
 
+const LEAST_RSA_BITS = 2_048;
 /** One algorithm for each type and curve of key. */
 const SAMPLE_ALGORITHMS = ['RS256', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 
@@ -21,6 +22,13 @@ export async function createPublicKey(text: string): Promise<JWTVerifyGetKey> {
     imported.set(alg, fresh);
     return fresh;
   };
-  await Promise.any(SAMPLE_ALGORITHMS.map(importFor));
+  const key = await Promise.any(SAMPLE_ALGORITHMS.map(importFor));
+  if (isShortRsa(key)) throw new Error('RSA keys need 2048 bits or more');
   return ({ alg }) => importFor(alg);
+}
+
+/** jose refuses such keys one token at a time. */
+function isShortRsa(key: CryptoKey | Uint8Array): boolean {
+  if (key instanceof Uint8Array || !('modulusLength' in key.algorithm)) return false;
+  return Number(key.algorithm.modulusLength) < LEAST_RSA_BITS;
 }

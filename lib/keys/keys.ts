@@ -37,8 +37,8 @@ type Saved = { readonly created: boolean; readonly metadata: KeyMetadata };
 
 export type Keys = ReturnType<typeof createKeys>;
 
-/** How often a save tries again when others save the same key at the same time. */
-const SAVE_TRIES = 8;
+/** How often a save tries again while others save the same key: with every try one of them is done. */
+const SAVE_TRIES = 128;
 
 export function createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }: KeysDependencies) {
   /** The stored records and guards of these providers, in one KV request. */

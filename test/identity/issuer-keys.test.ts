@@ -6,11 +6,13 @@ import { type Answer, SendError } from '../../lib/outgoing/send.ts';
 
 let jwks: unknown;
 let down = false;
+let hangs = false;
 let requests = 0;
 let now = 0;
 
 const send = async (): Promise<Answer> => {
   requests += 1;
+  if (hangs) return new Promise(() => {});
   if (down) throw new SendError('unreachable');
   return { status: 200, headers: new Headers(), body: new Blob([JSON.stringify(jwks)]).stream() };
 };
@@ -21,6 +23,7 @@ beforeEach(async () => {
   const { publicKey } = await generateKeyPair('ES256', { extractable: true });
   jwks = { keys: [{ ...(await exportJWK(publicKey)), kid: 'a', alg: 'ES256' }] };
   down = false;
+  hangs = false;
   requests = 0;
   now = 1_000_000;
 });
@@ -35,12 +38,35 @@ test('are asked for again after ten minutes, and serve on for a day while the is
   now += 2 * 60_000;
   await find(known, input);
   expect(requests).toBe(2);
+  // The renewal goes on behind the caller's back, in this turn of the event loop.
+  await new Promise(setImmediate);
   down = true;
   now += 60 * 60_000;
   await find(known, input);
   now += 24 * 60 * 60_000;
   await expect(find(known, input)).rejects.toMatchObject({ code: 'issuer_unavailable' });
 });
+
+test('are renewed behind the callers’ backs: nobody waits for an issuer that hangs', async () => {
+  const find = open();
+  await find({ alg: 'ES256', kid: 'a' }, input);
+  hangs = true;
+  now += 11 * 60_000;
+  await find({ alg: 'ES256', kid: 'a' }, input);
+  expect(requests).toBe(2);
+});
+
+test.each([{ keys: [] }, { keys: [{ kty: 'EC' }] }, { keys: [{ kty: 'oct', k: 'AAAA' }] }])(
+  'are not replaced by a set without a usable key: %j',
+  async (empty) => {
+    const find = open();
+    await find({ alg: 'ES256', kid: 'a' }, input);
+    jwks = empty;
+    now += 61 * 60_000;
+    await find({ alg: 'ES256', kid: 'a' }, input);
+    expect(requests).toBe(2);
+  },
+);
 
 test('are asked for an unknown kid once in 30 seconds', async () => {
   const find = open();
