@@ -24,6 +24,13 @@ export default defineConfig({
     hookTimeout: 60_000,
     maxWorkers: 1,
     disableConsoleIntercept: true,
-    env: { COPILOTKIT_TELEMETRY_DISABLED: 'true', DO_NOT_TRACK: '1' },
+    env: {
+      COPILOTKIT_TELEMETRY_DISABLED: 'true',
+      DO_NOT_TRACK: '1',
+      // What SDKs send along unasked when it is in their environment; none of it may reach a provider.
+      OPENAI_ORG_ID: 'org-of-the-environment',
+      OPENAI_PROJECT_ID: 'project-of-the-environment',
+      ANTHROPIC_AUTH_TOKEN: 'token-of-the-environment',
+    },
   },
 });
