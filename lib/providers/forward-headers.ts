@@ -3,6 +3,7 @@
  * forwarding and platform headers (`x-vercel-oidc-token` is a credential of the deployment), hop-by-hop headers.
  */
 import type { Secret } from '../secret.ts';
+import { holdsToken } from './holds-token.ts';
 
 const REQUEST_HEADERS = new Set([
   ...['accept', 'accept-language', 'content-type', 'content-length', 'user-agent', 'range'],
@@ -38,7 +39,7 @@ export function requestHeaders(incoming: Headers, token: Secret | undefined): Re
   const passing: Record<string, string> = {};
   for (const [name, value] of incoming) {
     const known = REQUEST_HEADERS.has(name) || REQUEST_PREFIXES.some((prefix) => name.startsWith(prefix));
-    if (known && !(token && value.includes(token.reveal()))) passing[name] = value;
+    if (known && !holdsToken(value, token)) passing[name] = value;
   }
   return passing;
 }

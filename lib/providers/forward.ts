@@ -11,6 +11,7 @@ import type { Secret } from '../secret.ts';
 import type { Provider, ProviderId } from './catalogue.ts';
 import { credentialHeader } from './credential.ts';
 import { requestHeaders, responseHeaders } from './forward-headers.ts';
+import { holdsToken } from './holds-token.ts';
 import { judgeCall, type KeyVerdict } from './judge-answer.ts';
 import { hasLinkMembers, leadHeadersBack, leadMembersBack, type WayBack, wayBack } from './lead-back.ts';
 import { type BaseUrls, joinProviderUrl, providerBase } from './provider-url.ts';
@@ -27,15 +28,21 @@ export type Credentials = {
 
 const NULL_BODY_STATUSES = new Set([204, 205, 304]);
 
-/** Where a request on `/api/proxy/<provider>/…` wants to go, checked before any key is fetched. */
+/**
+ * Where a request on `/api/proxy/<provider>/…` wants to go, checked before any key is fetched.
+ *
+ * @throws Problem `path_refused`.
+ */
 export function forwardUrl(
   request: Request,
   provider: Provider & { readonly id: ProviderId },
   token: Secret | undefined,
   baseUrls: BaseUrls,
 ): string {
+  const path = pathOf(request, provider);
+  if (holdsToken(path, token)) throw new Problem('path_refused');
   const search = withoutCredentials(new URL(request.url).search, provider, token);
-  return joinProviderUrl(providerBase(provider, baseUrls), pathOf(request, provider), search);
+  return joinProviderUrl(providerBase(provider, baseUrls), path, search);
 }
 
 /** The path at the provider, as the caller wrote it. */
@@ -47,7 +54,8 @@ export function pathOf(request: Request, provider: Provider): string {
  * Sends the request up with exactly one credential, the key, and passes the answer down. An error answer is
  * read first, to take the key out of it. `learn` is told what the answer says about the key.
  *
- * @throws Problem `provider_unreachable`, `provider_timeout`, `provider_redirected`, `body_too_large`.
+ * @throws Problem `provider_unreachable`, `provider_timeout`, `provider_redirected`, `provider_error` for a status
+ *   that HTTP does not have, `body_too_large`.
  */
 export async function forward(
   request: Request,
@@ -57,9 +65,9 @@ export async function forward(
   via: Via,
   learn: (verdict: KeyVerdict) => void,
 ): Promise<Response> {
-  const body = request.body === null ? undefined : capped(request.body);
   const declared = Number(request.headers.get('content-length') ?? 0);
   if (declared > PROXY_MAX_REQUEST_BYTES) throw tooLarge(PROXY_MAX_REQUEST_BYTES);
+  const body = request.body === null ? undefined : capped(request.body);
   const { key, token, tokenHeader } = credentials;
   const [name, value] = credentialHeader(provider, key, { headers: request.headers, tokenHeader });
   try {
@@ -100,6 +108,10 @@ async function passDown(
   const { status } = answer;
   const learn = (text?: string) =>
     exchange.learn(judgeCall(provider, pathOf(request, provider), status, text));
+  if (status < 200 || status > 599) {
+    await answer.body.cancel();
+    throw new Problem('provider_error', { members: { upstreamStatus: status } });
+  }
   if (status >= 300 && status < 400 && status !== 304) {
     await answer.body.cancel();
     throw new Problem('provider_redirected', { members: { upstreamStatus: status } });
@@ -142,9 +154,8 @@ function withoutCredentials(search: string, provider: Provider, token: Secret | 
     .slice(1)
     .split('&')
     .filter((pair) => {
-      const [[name, value] = ['', '']] = [...new URLSearchParams(pair)];
-      const isToken = token !== undefined && value.includes(token.reveal());
-      return !(provider.queryCredentials?.includes(name) || isToken);
+      const [[name] = ['']] = [...new URLSearchParams(pair)];
+      return !(provider.queryCredentials?.includes(name) || holdsToken(pair, token));
     })
     .join('&');
   return kept === '' ? '' : `?${kept}`;

@@ -9,12 +9,14 @@ export function providerBase(provider: Provider & { readonly id: ProviderId }, o
   return overrides.get(provider.id) ?? provider.origin;
 }
 
-const DOT_SEGMENT = /(^|[/\\])\.{1,2}($|[/\\])/;
+/** `.` and `..`, and what a server that knows path parameters (RFC 3986, section 3.3) may take for those: `..;a`. */
+const DOT_SEGMENT = /(?:^|[/\\])(?:\.\.|\.(?:$|[/\\;]))/;
 const MAX_PATH_CHARACTERS = 8_192;
 
 /**
  * `base` with a raw path and query behind it. The path must already be in the form a URL parser gives it: no
- * empty or dot segments, also not behind percent-encoding, no backslash, no control character. After joining,
+ * empty or dot segments and none that begins with two dots, also not behind percent-encoding, no backslash, no
+ * control character. After joining,
  * origin and prefix are asserted.
  *
  * @throws Problem `path_refused`.

@@ -50,6 +50,19 @@ test('a larger one that says so is a 413 problem, and the provider is not called
   expect(world.calls).toEqual([]);
 });
 
+test('a body refused for what it declares is left to whoever serves the request, unread and unlocked', async () => {
+  const request = new Request('http://127.0.0.1:3000/api/proxy/openai/v1/files', {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-length': String(PROXY_MAX_REQUEST_BYTES + 1),
+    },
+    body: 'x',
+  });
+  expect((await proxy.POST?.(request))?.status).toBe(413);
+  expect([request.bodyUsed, request.body?.locked]).toEqual([false, false]);
+});
+
 test('a larger one that does not say so is a 413 problem too', async () => {
   const response = await send(streamOf(PROXY_MAX_REQUEST_BYTES + 1));
   expect(response.status).toBe(413);

@@ -82,6 +82,25 @@ describe('what goes up', () => {
     expect(sent?.rawHeaders.join('\n')).not.toMatch(new RegExp(`${token}|${other}`));
   });
 
+  test.each([
+    ['as a parameter’s name', (jwt: string) => `/v1/x?${jwt}&a=1`],
+    ['as a name with a value', (jwt: string) => `/v1/x?${jwt}=1&a=1`],
+    ['encoded twice', (jwt: string) => `/v1/x?t=${jwt.replaceAll('.', '%252E')}&a=1`],
+    ['behind a semicolon', (jwt: string) => `/v1/x?b=1;t=${jwt}&a=1`],
+  ])('never has the caller’s token in the query, also not %s', async (_how, path) => {
+    await through(`/openai${path(token)}`);
+    expect(world.calls[0]?.target).toBe('/v1/x?a=1');
+  });
+
+  test('never has the caller’s token in the path: that is refused', async () => {
+    for (const written of [token, token.replaceAll('.', '%2e'), token.replaceAll('.', '%25252E')]) {
+      const response = await through(`/openai/v1/${written}/x`);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({ code: 'path_refused' });
+    }
+    expect(world.calls).toEqual([]);
+  });
+
   test('never has a Gemini key in the query', async () => {
     await through('/gemini/v1beta/models?key=abc&pageSize=2&%6bey=abc');
     expect(world.calls[0]?.target).toBe('/v1beta/models?pageSize=2');
@@ -112,6 +131,11 @@ describe('the path', () => {
     '/openai/v1/%5c%5cevil',
     '/openai/v1/x%00y',
     '/openai/v1/x%0d%0ay',
+    '/openai/..;/x',
+    '/openai/v1/..;a=b/x',
+    '/openai/v1/%2e%2e%3b/x',
+    '/openai/v1/.;/x',
+    '/openai/v1/..x',
   ])('%s is refused', async (path) => {
     const response = await through(path);
     expect(response.status).toBe(400);
@@ -252,6 +276,13 @@ describe('a provider that fails', () => {
     const response = await through('/openai/v1/models');
     expect(response.status).toBe(504);
     expect(await response.json()).toMatchObject({ code: 'provider_timeout' });
+  });
+
+  test.each([600, 700, 999])('with a status of %i, which HTTP does not have, is 502', async (status) => {
+    world.providers.answerNextWith((_call, response) => void response.writeHead(status).end('x'));
+    const response = await through('/openai/v1/models');
+    expect(response.status).toBe(502);
+    expect(await response.json()).toMatchObject({ code: 'provider_error', upstreamStatus: status });
   });
 
   test('in the middle of a stream breaks the stream off, and does not end it as if it were whole', async () => {
