@@ -13,7 +13,7 @@ import { keyMissing, openUserKeys, type UserKeys } from './user-keys.ts';
 import { noteUse, readBundle } from './vault/bundle.ts';
 import type { KeyRing } from './vault/key-ring.ts';
 
-export type UseOptions = {
+type UseOptions = {
   /** Default: one of its own, which ends with `fn`. */
   readonly journal?: Journal;
   /**

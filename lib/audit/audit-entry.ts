@@ -17,7 +17,6 @@ const actions = [
   'guard',
   'use',
   'rotate',
-  'export',
 ] as const;
 export type AuditAction = (typeof actions)[number];
 

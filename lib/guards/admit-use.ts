@@ -108,6 +108,10 @@ local answer = {count, before}
 if before * tonumber(ARGV[2]) + count > tonumber(ARGV[1]) then return answer end
 
 local first = ARGV[7] == 'first'
+local guarded = redis.call('EXISTS', KEYS[4]) == 1
+local stored = {}
+for _, provider in ipairs(redis.call('HKEYS', KEYS[3])) do stored[provider] = true end
+
 local function spentToday(provider)
   local day = redis.call('HGET', KEYS[5], 'day')
   if not day or day < ARGV[4] then
@@ -117,8 +121,12 @@ local function spentToday(provider)
   return tonumber(redis.call('HGET', KEYS[5], provider) or '0')
 end
 local function standing(provider, model)
+  if not guarded and not first then return {'open', '', '', 0} end
   local name = provider .. ':'
-  local guards = redis.call('HMGET', KEYS[4], name .. 'paused', name .. 'expiresAt', name .. 'models', name .. 'callsPerDay')
+  local guards = {false, false, false, false}
+  if guarded then
+    guards = redis.call('HMGET', KEYS[4], name .. 'paused', name .. 'expiresAt', name .. 'models', name .. 'callsPerDay')
+  end
   local models, perDay = guards[3] or '', guards[4] or ''
   if guards[1] then return {'paused', models, perDay, 0} end
   if guards[2] and tonumber(guards[2]) <= tonumber(ARGV[5]) then return {'expired', models, perDay, 0} end
@@ -136,8 +144,7 @@ end
 local taken = false
 for i = 8, #ARGV, 3 do
   local found = {'missing'}
-  local isThere = ARGV[i + 2] == '1' or redis.call('HEXISTS', KEYS[3], ARGV[i]) == 1
-  if isThere and not (first and taken) then
+  if (ARGV[i + 2] == '1' or stored[ARGV[i]]) and not (first and taken) then
     found = standing(ARGV[i], ARGV[i + 1])
     taken = taken or found[1] == 'open'
   end

@@ -89,13 +89,14 @@ export function createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }:
     },
 
     /**
-     * One stored key; with the key itself when it is made for the browser.
+     * One stored key; with the key itself when it is made for the browser and not paused or expired.
      *
      * @throws Problem `key_missing`.
      */
     async read(user: UserId, provider: KnownProvider): Promise<KeyMetadata & { readonly key?: string }> {
       const { metadata, key } = await find(user, provider.id);
-      return provider.publishable && key ? { ...metadata, key: key.reveal() } : metadata;
+      const isGivenOut = provider.publishable && !isHeldBack(metadata, clock());
+      return isGivenOut && key ? { ...metadata, key: key.reveal() } : metadata;
     },
 
     /**
@@ -174,6 +175,11 @@ export function createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }:
       await (localKeys?.remove(providerIds, forget) ?? forget());
     },
   };
+}
+
+function isHeldBack({ guards }: KeyMetadata, now: Date): boolean {
+  if (guards === undefined) return false;
+  return guards.paused || (guards.expiresAt !== null && Date.parse(guards.expiresAt) <= now.getTime());
 }
 
 function withGuards(metadata: KeyMetadata, guards: ReadonlyMap<ProviderId, GuardsView>): KeyMetadata {

@@ -1,7 +1,7 @@
 /** Where the time of one call went. Two readings of a clock a stage. */
 
 /** `verify` the token, ask `kv`, `open` the key, wait for the `provider`'s answer to begin. */
-export type Stage = 'verify' | 'kv' | 'open' | 'provider';
+type Stage = 'verify' | 'kv' | 'open' | 'provider';
 
 export type StageTime = { readonly stage: Stage; readonly startMs: number; readonly durationMs: number };
 

@@ -19,7 +19,7 @@ const DAY_SECONDS = 24 * 60 * 60;
 const usageKey = (month: string, user: UserId) => `userkeys:usage:${month}:${user}`;
 
 /** `calls` is every call that reached the provider, `measuredCalls` those for which it told its figures. */
-export type UsageCounts = { readonly calls: number; readonly measuredCalls: number } & {
+type UsageCounts = { readonly calls: number; readonly measuredCalls: number } & {
   readonly [kind in TokenKind]: number;
 };
 export type UsageRow = UsageCounts & {

@@ -233,6 +233,16 @@ test('a new key keeps the guards, a deleted one takes them along', async () => {
   expect(await metadata()).not.toHaveProperty('guards');
 });
 
+test('a browser’s key is not given out while it is paused or expired', async () => {
+  await store('copilotkit');
+  const read = async () => (await send('key', '/api/keys/copilotkit')).json();
+  expect(await read()).toHaveProperty('key');
+  await guard({ paused: true }, 'copilotkit');
+  expect(await read()).not.toHaveProperty('key');
+  await guard({ paused: false, expiresAt: new Date(NOON).toISOString() }, 'copilotkit');
+  expect(await read()).not.toHaveProperty('key');
+});
+
 test('guards of a key that is not there, or that make no sense, are refused', async () => {
   expect((await guard({ paused: true }, 'groq')).headers.get('x-userkeys-error')).toBe('key_missing');
   for (const bad of [

@@ -18,7 +18,7 @@ const span = z.object({
 const exported = z.object({
   resourceSpans: z.array(z.object({ scopeSpans: z.array(z.object({ spans: z.array(span) })) })),
 });
-export type ExportedSpan = z.infer<typeof span>;
+type ExportedSpan = z.infer<typeof span>;
 
 export type Collector = {
   readonly url: string;

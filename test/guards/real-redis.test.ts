@@ -1,0 +1,55 @@
+import { execFileSync } from 'node:child_process';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { call, type HandlerModule } from '../support/call.ts';
+import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+
+/** The scripts on Redis itself; everywhere else they run on the embedded engine. */
+describe.skipIf(!isInstalled())('on redis-server', () => {
+  let world: World;
+  let modules: Record<'key' | 'proxy' | 'audit' | 'usage', HandlerModule>;
+  let token: string;
+
+  beforeAll(async () => {
+    world = await startWorld({ kvEngine: 'redis-server' });
+    modules = {
+      key: await import('../../api/keys/[provider].ts'),
+      proxy: await import('../../api/proxy.ts'),
+      audit: await import('../../api/audit.ts'),
+      usage: await import('../../api/usage.ts'),
+    };
+    token = await world.tokenFor('on-redis');
+  });
+  afterAll(() => world.close());
+
+  test('a day limit lets exactly so many calls through, and all are written down', async () => {
+    await call(modules.key, '/api/keys/openai', { method: 'PUT', token, json: { key: newProviderKey() } });
+    const guards = { callsPerDay: 30, models: ['gpt-a'], expiresAt: '2099-01-01T00:00:00Z' };
+    await call(modules.key, '/api/keys/openai', { method: 'PATCH', token, json: { guards } });
+    world.providers.reset();
+    const chat = () =>
+      call(modules.proxy, '/api/proxy/openai/v1/chat/completions', {
+        method: 'POST',
+        token,
+        json: { model: 'gpt-a' },
+      });
+    const responses = await Promise.all(Array.from({ length: 200 }, chat));
+    await Promise.all(responses.map((response) => response.text()));
+    expect(responses.filter(({ status }) => status === 200)).toHaveLength(30);
+    expect(world.calls).toHaveLength(30);
+    await vi.waitFor(async () => {
+      const { rows } = await (await call(modules.usage, '/api/usage', { token })).json();
+      expect(rows).toMatchObject([{ model: 'gpt-a', calls: 30, inputTokens: 90, outputTokens: 150 }]);
+      const { entries } = await (await call(modules.audit, '/api/audit?limit=1000', { token })).json();
+      expect(entries).toHaveLength(202);
+    });
+  });
+});
+
+function isInstalled(): boolean {
+  try {
+    execFileSync('redis-server', ['--version']);
+    return true;
+  } catch {
+    return false;
+  }
+}
