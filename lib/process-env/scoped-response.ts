@@ -27,6 +27,9 @@ async function scopeBody(scope: Scope, body: ReadableStream<Chunk>) {
   const reader = body.getReader();
   const read = (): Read => scope.run(() => reader.read());
   const [first, second] = [read(), read()];
+  // Nobody may ever read the answer (HEAD, a caller who has left), and a rejection that nobody handles ends the
+  // process, with the requests of all others.
+  first.catch(() => scope.end());
   if (await endsWith(second)) {
     scope.end();
     return (await first).value ?? null;
