@@ -40,6 +40,8 @@ export const PROVIDER_ERROR_MAX_BYTES = 1024 * 1024;
 
 /** A provider's JSON answer that is read whole before it is passed on. */
 export const JSON_MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+/** One event of a provider's stream, where it is read and not passed on. The stream itself has no end. */
+export const PROVIDER_EVENT_MAX_BYTES = 16 * 1024 * 1024;
 
 /** JSON bodies of our own routes. */
 export const JSON_MAX_BYTES = 64 * 1024;

@@ -1,9 +1,11 @@
 /** A `fetch` for client libraries that want one, on top of `Send`. */
-import type { Send } from './send.ts';
+import { capAnswer } from './cap-answer.ts';
+import { type Send, SendError } from './send.ts';
 
 /**
  * Sends only to addresses under `base`; anything else is refused before it leaves. Redirects are returned, not
- * followed.
+ * followed. The answer's body fails where it is larger than `capAnswer` allows; a status that HTTP does not have is a
+ * SendError `unusable`.
  */
 export function fetchThrough(
   send: Send,
@@ -21,7 +23,12 @@ export function fetchThrough(
       signal: request.signal,
       ...timeouts,
     });
-    const bodyless = [204, 205, 304].includes(answer.status);
-    return new Response(bodyless ? null : answer.body, { status: answer.status, headers: answer.headers });
+    const { status, headers } = answer;
+    if (status < 200 || status > 599) {
+      await answer.body.cancel();
+      throw new SendError('unusable');
+    }
+    const bodyless = [204, 205, 304].includes(status);
+    return new Response(bodyless ? null : capAnswer(answer), { status, headers });
   };
 }

@@ -28,12 +28,13 @@ export type Answer = {
 export type Send = (request: OutgoingRequest) => Promise<Answer>;
 
 /**
- * Why there is no answer. `aborted`: the request's own signal fired. It has no `cause`: the errors of HTTP
+ * Why there is no answer. `aborted`: the request's own signal fired. `unusable`: there is one, too large or with a
+ * status that HTTP does not have. It has no `cause`: the errors of HTTP
  * clients can hold the request they failed on.
  */
 export class SendError extends Error {
   override readonly name = 'SendError';
-  readonly reason: 'unreachable' | 'timeout' | 'aborted';
+  readonly reason: 'unreachable' | 'timeout' | 'aborted' | 'unusable';
 
   constructor(reason: SendError['reason']) {
     super(`outgoing request failed: ${reason}`);

@@ -3,7 +3,7 @@
  * caller's token, and the provider's answer as it is. Both directions stream.
  */
 import { PROVIDER_ERROR_MAX_BYTES, PROVIDER_IDLE_TIMEOUT_MS, PROXY_MAX_REQUEST_BYTES } from '../deadlines.ts';
-import { Problem } from '../errors.ts';
+import { Problem, type ProblemCode } from '../errors.ts';
 import { tooLarge } from '../http/json.ts';
 import { readCapped } from '../outgoing/read-capped.ts';
 import { type Answer, type Send, SendError } from '../outgoing/send.ts';
@@ -88,10 +88,17 @@ export async function forward(
   }
 }
 
+const SEND_PROBLEMS = {
+  timeout: 'provider_timeout',
+  unreachable: 'provider_unreachable',
+  aborted: 'provider_unreachable',
+  unusable: 'provider_error',
+} as const satisfies Record<SendError['reason'], ProblemCode>;
+
 /** A failed exchange with a provider as the caller sees it. */
 export function toProviderProblem(error: unknown): unknown {
   if (!(error instanceof SendError)) return error;
-  return new Problem(error.reason === 'timeout' ? 'provider_timeout' : 'provider_unreachable');
+  return new Problem(SEND_PROBLEMS[error.reason]);
 }
 
 async function passDown(
