@@ -43,7 +43,7 @@ export type Config = VaultSettings & {
   readonly isTraced: boolean;
   /** Providers that are told which trace a call belongs to. */
   readonly traceContextTo: readonly ProviderId[];
-  /** The operator's overrides of provider origins, without a trailing slash. */
+  /** The operator's overrides of provider origins, in the form of a URL parser, without a trailing slash. */
   readonly baseUrls: ReadonlyMap<ProviderId, string>;
   readonly onboarding: {
     readonly steps: readonly StepDefinition[];
@@ -88,6 +88,16 @@ const secureUrl = z.string('is missing').refine((text) => {
   if (url === undefined || url.username || url.password || url.search || url.hash) return false;
   return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK_HOSTS.has(url.hostname));
 }, 'must be an https URL (http on a loopback host) without user, query or fragment');
+
+/** In the form a URL parser gives it, so that what is joined to it can be compared with it. No trailing slash. */
+const baseUrl = z
+  .string()
+  .trim()
+  .pipe(secureUrl)
+  .transform((text) => {
+    const { origin, pathname } = new URL(text);
+    return origin + pathname.replace(/\/+$/, '');
+  });
 
 const nonEmpty = z.string('is missing').min(1, 'is empty');
 
@@ -182,14 +192,14 @@ export function loadConfig(env: Environment = process.env): Config {
   const parsed = variables.safeParse(set);
   const overrides = providerIds.flatMap((provider) => {
     const value = set[baseUrlVariable(provider)];
-    return value === undefined ? [] : [{ provider, value: value.replace(/\/+$/, '') }];
+    return value === undefined ? [] : [{ provider, base: baseUrl.safeParse(value) }];
   });
   const vault = readVaultSettings(set);
   const complaints = [
     ...describeIssues(parsed),
     ...vault.complaints,
     ...overrides
-      .filter(({ value }) => !secureUrl.safeParse(value).success)
+      .filter(({ base }) => !base.success)
       .map(({ provider }) => ({ variable: baseUrlVariable(provider), complaint: 'must be an https URL' })),
   ];
   if (!parsed.success || complaints.length > 0) throw new ConfigError(complaints);
@@ -216,7 +226,9 @@ export function loadConfig(env: Environment = process.env): Config {
     logsEveryCall: values.LOG_EVERY_CALL === 'true',
     isTraced: isTraced(set),
     traceContextTo: values.TRACE_CONTEXT_TO,
-    baseUrls: new Map(overrides.map(({ provider, value }) => [provider, value])),
+    baseUrls: new Map(
+      overrides.flatMap(({ provider, base }) => (base.success ? [[provider, base.data] as const] : [])),
+    ),
     onboarding: Object.freeze({
       steps: values.ONBOARDING_STEPS,
       requiredProviders: values.ONBOARDING_PROVIDERS,

@@ -62,6 +62,9 @@ describe('an error names the variable and not its value', () => {
     ['CRON_SECRET', 'short'],
     ['OPENAI_BASE_URL', `http://evil.example/${SENTINEL}`],
     ['GEMINI_BASE_URL', SENTINEL],
+    ['EXA_BASE_URL', `https://user:${SENTINEL}@api.example`],
+    ['EXA_BASE_URL', `https://api.example/?${SENTINEL}`],
+    ['EXA_BASE_URL', `https://api.example/#${SENTINEL}`],
   ])('%s = %j', (variable, value) => {
     let caught: unknown;
     try {
@@ -93,4 +96,16 @@ test('a complete configuration is frozen, has its defaults and prints no secret'
   const printed = inspect(config, { depth: 9 }) + JSON.stringify(config);
   expect(printed).not.toContain(complete.KV_REST_API_TOKEN);
   expect(printed).not.toContain(complete.VAULT_KEYS);
+});
+
+test.each([
+  ['https://API.Example', 'https://api.example'],
+  ['HTTPS://api.example:443/', 'https://api.example'],
+  ['  https://api.example \n', 'https://api.example'],
+  ['https://api.example/Team%20A/openai//', 'https://api.example/Team%20A/openai'],
+  ['https://api.example/a/../b', 'https://api.example/b'],
+  ['http://127.1:8080', 'http://127.0.0.1:8080'],
+])('a base URL written %j is the one a URL parser makes of it', (written, base) => {
+  const { baseUrls } = loadConfig({ ...complete, OPENAI_BASE_URL: written });
+  expect(baseUrls.get('openai')).toBe(base);
 });
