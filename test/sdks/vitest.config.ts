@@ -20,7 +20,7 @@ export default defineConfig({
   plugins: [examplesUseThesePackages],
   test: {
     include: ['*.test.ts'],
-    testTimeout: 8_000,
+    testTimeout: 15_000,
     hookTimeout: 60_000,
     maxWorkers: 1,
     disableConsoleIntercept: true,
