@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { baseUrlVariable, configVariables } from '../../lib/config.ts';
-import { catalogue, providerIds } from '../../lib/providers/catalogue.ts';
+import { providerIds } from '../../lib/providers/catalogue.ts';
+import { credentialVariables } from '../../lib/providers/credential-variables.ts';
 import { readPrivateFile } from '../state/private-file.ts';
 
 export type Variables = Readonly<Record<string, string>>;
@@ -16,9 +17,6 @@ const CONFIGURATION: ReadonlySet<string> = new Set([
   ...configVariables,
   ...providerIds.map(baseUrlVariable),
 ]);
-
-/** What provider keys are called. */
-const PROVIDER_KEYS: ReadonlySet<string> = new Set(catalogue.flatMap(({ variables }) => variables));
 
 /**
  * The configuration a developer has set: the environment first, then `.env.local`, then `.env` in `directory`.
@@ -43,7 +41,7 @@ export async function readConfiguration(directory: string): Promise<Variables> {
 export function inheritedEnvironment(): Variables {
   const kept: Record<string, string> = {};
   for (const [name, value] of Object.entries(process.env)) {
-    if (value !== undefined && !CONFIGURATION.has(name) && !PROVIDER_KEYS.has(name)) kept[name] = value;
+    if (value !== undefined && !CONFIGURATION.has(name) && !credentialVariables.has(name)) kept[name] = value;
   }
   return kept;
 }

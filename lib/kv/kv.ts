@@ -12,7 +12,7 @@ import { type Send, SendError } from '../outgoing/send.ts';
 import type { Secret } from '../secret.ts';
 
 type Requester = ConstructorParameters<typeof VercelKV>[0];
-export type Batch = ReturnType<VercelKV['pipeline']>;
+type Batch = ReturnType<VercelKV['pipeline']>;
 
 /** Some commands, how many they are, and how to read their results. */
 export type Ask<T> = {

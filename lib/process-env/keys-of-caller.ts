@@ -4,30 +4,10 @@ import { Problem } from '../errors.ts';
 import { preflight } from '../http/cors.ts';
 import { log } from '../log.ts';
 import { catalogue, providerIds } from '../providers/catalogue.ts';
+import { credentialVariables } from '../providers/credential-variables.ts';
 import type { Secret } from '../secret.ts';
 import type { UserKeys } from '../user-keys.ts';
 import type { ScopeKeys } from './environment-scope.ts';
-
-/**
- * Other credentials that the catalogue's providers' SDKs fall back to. They are the operator's, so in a scope
- * nobody has them. Addresses and headers (`*_BASE_URL`, `*_CUSTOM_HEADERS`) are settings, and stay.
- */
-const WITHHELD = [
-  'ANTHROPIC_AUTH_TOKEN',
-  'ANTHROPIC_IDENTITY_TOKEN',
-  'ANTHROPIC_IDENTITY_TOKEN_FILE',
-  'ANTHROPIC_PROFILE',
-  'OPENAI_ADMIN_KEY',
-  'HUGGING_FACE_HUB_TOKEN',
-  'HUGGINGFACEHUB_API_KEY',
-  'HUGGINGFACEHUB_API_TOKEN',
-  'TOGETHER_AI_API_KEY',
-];
-
-const COVERED: ReadonlySet<string> = new Set([
-  ...catalogue.flatMap(({ variables }) => variables),
-  ...WITHHELD,
-]);
 
 /**
  * Verifies the caller and opens all of their keys, in one KV request; what is read from an environment has to
@@ -39,7 +19,7 @@ export async function openKeysOf(request: Request): Promise<ScopeKeys | Response
   const { authenticate, useKeys, allowedOrigins } = await app();
   if (isPreflight(request)) return preflight(request, allowedOrigins);
   const user = await authenticate(request);
-  return { covered: COVERED, keys: await useKeys(user, providerIds, openAll) };
+  return { covered: credentialVariables, keys: await useKeys(user, providerIds, openAll) };
 }
 
 async function openAll(keys: UserKeys): Promise<ReadonlyMap<string, Secret>> {
