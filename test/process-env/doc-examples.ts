@@ -9,6 +9,7 @@ const EXAMPLE = /^```ts name=(\S+)\n(.*?)^```$/gms;
 const exampleModule = z.looseObject({
   POST: z.custom<(request: Request) => Promise<Response>>((value) => typeof value === 'function').optional(),
   listening: z.custom<() => Promise<unknown>>((value) => typeof value === 'function').optional(),
+  waiting: z.custom<() => number>((value) => typeof value === 'function').optional(),
   default: z
     .custom<(request: unknown, response: unknown) => unknown>((value) => typeof value === 'function')
     .optional(),

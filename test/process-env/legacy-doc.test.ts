@@ -1,5 +1,7 @@
 /** Runs docs/legacy.md: what it promises, what it calls unsafe and why, and each way out. */
+import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { closeServer, LOOPBACK, listen } from '../../dev/http/listen.ts';
 import { call, type HandlerModule } from '../support/call.ts';
@@ -106,9 +108,20 @@ it.each([
   ['queue-safe', ben],
 ])('a work queue: %s', async (name, payer) => {
   const module = await load(name);
+  // Anna’s job stays under way at the provider until Ben’s is in the queue behind it.
+  const course = new EventEmitter();
+  world.providers.answerNextWith(async (_call, outgoing) => {
+    course.emit('under way');
+    await once(course, 'queued');
+    outgoing.end();
+  });
+  const underWay = once(course, 'under way');
   const first = ask(module, 'anna');
-  await new Promise((resolve) => setTimeout(resolve, 10));
-  expect([await ask(module, 'ben'), await first]).toEqual([`paid with ${payer}`, `paid with ${anna}`]);
+  await underWay;
+  const second = ask(module, 'ben');
+  while (module.waiting?.() === 0) await nextTurn();
+  course.emit('queued');
+  expect([await second, await first]).toEqual([`paid with ${payer}`, `paid with ${anna}`]);
 });
 
 it.each([
