@@ -1,7 +1,8 @@
 /**
  * Puts the view in the place of `process.env`, once in a process, and opens scopes in it. This is the only
  * module that changes something global, and this list is all of it: `process.env`, `globalThis.process`,
- * `process.loadEnvFile` and `worker_threads.Worker`. Outside a scope each of them does what Node does.
+ * `process.loadEnvFile` and `worker_threads.Worker`, which outside a scope do what Node does; and
+ * `process.report.excludeEnv`, which is set for the whole process.
  */
 
 import { EnvironmentScope, type ScopeKeys } from './environment-scope.ts';
@@ -44,6 +45,7 @@ export function installScopedEnvironment(): ScopedEnvironment {
   wrapGlobalProcess(currentScope);
   wrapLoadEnvFile(currentScope);
   wrapWorker(currentScope);
+  keepOutOfReports();
   syncBuiltinESMExports();
 
   const installed: ScopedEnvironment = {
@@ -117,6 +119,14 @@ function wrapWorker(currentScope: CurrentScope): void {
       return Reflect.construct(worker, [file, { ...options, env }, ...rest], newTarget);
     },
   });
+}
+
+/**
+ * Node writes a diagnostic report below JavaScript, with the real environment in it, whoever's request it was that
+ * failed or asked for it. Node before 22.13 cannot leave the environment out.
+ */
+function keepOutOfReports(): void {
+  if ('excludeEnv' in process.report) process.report.excludeEnv = true;
 }
 
 function isScopedEnvironment(value: unknown): value is ScopedEnvironment {

@@ -7,6 +7,7 @@ import './node-runtime.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { VercelRequest, VercelResponse } from '@vercel/node';
 import { decideMode } from '../config.ts';
+import { Problem } from '../errors.ts';
 import { openKeysOf } from './keys-of-caller.ts';
 import { refusal, writeRefusal } from './refusal.ts';
 import { installScopedEnvironment } from './scoped-environment.ts';
@@ -20,6 +21,10 @@ type WebHandler<Rest extends readonly unknown[]> = (
 
 type NodeHandler = (request: VercelRequest, response: VercelResponse) => unknown;
 
+/** Fetch standard, section 2.2.1: no `Request` has one of these methods. Node serves TRACE. */
+const FORBIDDEN_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
+const ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
+
 // At import, so that what is imported after this module takes nothing but the view out of `process`.
 if (decideMode(process.env) === 'production') installScopedEnvironment();
 
@@ -30,8 +35,8 @@ if (decideMode(process.env) === 'production') installScopedEnvironment();
  * environment holds. The scope ends with the answer's last byte. In local mode it gives the handler as it is.
  *
  * A caller who is not verified is answered with the problem document that the other routes give (401, 429,
- * 503), and the handler does not run. A CORS preflight, which carries no token, is answered for
- * `ALLOWED_ORIGINS`.
+ * 503), and the handler does not run; TRACE, TRACK and CONNECT are answered with 405. A CORS preflight, which
+ * carries no token, is answered for `ALLOWED_ORIGINS`.
  */
 export function withUserEnv<Rest extends readonly unknown[]>(
   handler: WebHandler<Rest>,
@@ -64,14 +69,18 @@ async function serve<T>(
   handle: () => T,
 ): Promise<Awaited<T> | undefined> {
   const closed = whenClosed(outgoing);
-  const request = describeRequest(incoming);
-  const keys = await openKeysOf(request).catch((error: unknown) => refusal(error, request));
+  const { method = 'GET' } = incoming;
+  const isForbidden = FORBIDDEN_METHODS.has(method.toUpperCase());
+  const request = describeRequest(incoming, isForbidden ? 'GET' : method);
+  const keys = isForbidden
+    ? await refusal(new Problem('method_not_allowed', { headers: { allow: ALLOW } }), request)
+    : await openKeysOf(request).catch((error: unknown) => refusal(error, request));
   if (keys instanceof Response) return writeRefusal(keys, outgoing);
   return serveInScope(installScopedEnvironment().open(keys), incoming, outgoing, closed, handle);
 }
 
 /** What verification looks at: the method and the headers. */
-function describeRequest({ method = 'GET', headersDistinct }: IncomingMessage): Request {
+function describeRequest({ headersDistinct }: IncomingMessage, method: string): Request {
   const headers = new Headers();
   for (const [name, values] of Object.entries(headersDistinct)) {
     for (const value of values ?? []) headers.append(name, value);

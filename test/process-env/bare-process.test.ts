@@ -1,6 +1,14 @@
 /** The same promises in a plain Node process, without a test runner in it: module systems, order, flags. */
 import { execFile } from 'node:child_process';
-import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { stripTypeScriptTypes } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -101,6 +109,50 @@ it('works beside --env-file, NODE_DEBUG, NODE_OPTIONS and a time zone set in the
   expect(JSON.parse(stdout)).toEqual(['yes', null, 0, 0, 0, 9]);
   expect(stderr).toContain('heard');
 });
+
+it('keeps the environment out of diagnostic reports, also of those that Node writes for an exception', async () => {
+  const { stdout } = await runProgram(
+    'report.mjs',
+    `import { readFileSync } from 'node:fs';
+     import { installScopedEnvironment } from ${urlOf('process-env/scoped-environment.ts')};
+     const before = JSON.stringify(process.report.getReport());
+     ${OPEN}
+     process.report.directory = ${JSON.stringify(directory)};
+     const read = () => [
+       JSON.stringify(process.report.getReport()),
+       readFileSync(process.report.directory + '/' + process.report.writeReport('asked.json'), 'utf8'),
+     ];
+     const all = [before, ...read(), ...scope.run(read)];
+     console.log(JSON.stringify(all.map((report) => [/operators/.test(report), /the-users/.test(report)])));
+     process.report.filename = 'exception.json';
+     process.report.reportOnUncaughtException = true;
+     scope.run(() => { throw new Error('of a request'); });`,
+  ).catch((error: { readonly stdout: string }) => error);
+  const clean = [false, false];
+  expect(JSON.parse(stdout)).toEqual([[true, false], clean, clean, clean, clean]);
+  expect(readFileSync(join(directory, 'exception.json'), 'utf8')).not.toMatch(/operators|the-users/);
+});
+
+it.runIf(existsSync('/proc/self/environ'))(
+  'does not hide what the process was started with from the operating system: never a user’s key, but the operator’s',
+  async () => {
+    const { stdout } = await runProgram(
+      'environ.mjs',
+      `import { readFileSync } from 'node:fs';
+       import { Worker } from 'node:worker_threads';
+       import { installScopedEnvironment } from ${urlOf('process-env/scoped-environment.ts')};
+       ${OPEN}
+       const file = scope.run(() => readFileSync('/proc/self/environ', 'utf8'));
+       const asked = 'require("worker_threads").parentPort.postMessage(JSON.stringify(process.report.getReport()))';
+       const report = await new Promise((resolve) => scope.run(() => new Worker(asked, { eval: true })).on('message', resolve));
+       console.log(JSON.stringify([file, report].map((text) => [/operators/.test(text), /the-users/.test(text)])));`,
+    );
+    expect(JSON.parse(stdout)).toEqual([
+      [true, false],
+      [true, false],
+    ]);
+  },
+);
 
 it('serves two copies of itself in one process, as bundles of two functions are', async () => {
   mkdirSync(join(directory, 'copy/process-env'), { recursive: true });

@@ -1,5 +1,7 @@
-import { createServer, type Server } from 'node:http';
+import { once } from 'node:events';
+import { createServer, request, type Server } from 'node:http';
 import { env } from 'node:process';
+import { json } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { VercelRequest, VercelResponse } from '@vercel/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -152,6 +154,16 @@ describe('a Web handler', () => {
     });
     const response = await handler(await requestOf('anna'));
     await expect(response.text()).rejects.toThrow('source failed');
+    expect(readLate()).toBeUndefined();
+  });
+
+  it('ends the scope of a stream that fails, though nobody reads it', async () => {
+    let readLate = (): unknown => 'not set';
+    const handler = withUserEnv(() => {
+      readLate = bound(() => process.env.OPENAI_API_KEY);
+      return new Response(new ReadableStream({ pull: () => Promise.reject(new Error('source failed')) }));
+    });
+    await handler(await requestOf('anna'));
     expect(readLate()).toBeUndefined();
   });
 
@@ -312,6 +324,32 @@ describe('a Node handler', () => {
     expect((await ask('anna')).status).toBe(500);
     await until(() => readLate() === undefined);
   });
+
+  it.each(['TRACE', 'TRACK', 'CONNECT'])(
+    'answers %s, which no Request can have, with 405',
+    async (method) => {
+      const wrapped = withUserEnv((_request: VercelRequest) => expect.unreachable());
+      const served: Promise<unknown>[] = [];
+      const server = createServer((request, response) => {
+        // Node’s own server refuses the other two, or answers them elsewhere; another host may not.
+        request.method = method;
+        served.push(Reflect.apply(wrapped, undefined, [request, response]));
+      });
+      servers.push(server);
+      const asking = request({
+        host: LOOPBACK,
+        port: await listen(server),
+        method: 'TRACE',
+        agent: false,
+      }).end();
+      const [answer] = await once(asking, 'response');
+      expect([answer.statusCode, answer.headers['content-type'], answer.headers.allow]).toEqual([
+        ...[405, 'application/problem+json', 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS'],
+      ]);
+      expect(await json(answer)).toMatchObject({ code: 'method_not_allowed', status: 405 });
+      await expect(Promise.all(served)).resolves.toEqual([undefined]);
+    },
+  );
 
   it('does not run for a caller who is not verified', async () => {
     const ask = await serve(() => expect.unreachable());
