@@ -49,7 +49,7 @@ export function renderTable(sdks: readonly Sdk[], outcome: (sdk: Sdk, name: Case
     rule,
     ...lines.slice(1),
     '',
-    'Where there is a dash, the SDK has no such thing:',
+    'Where there is a dash, the SDK has no such thing, or cannot:',
     '',
     ...reasons,
   ].join('\n');

@@ -24,7 +24,7 @@ export const huggingface = sdk({
     status: (error) => error instanceof InferenceClientProviderApiError && error.httpResponse.status,
   },
   abort: 'signal',
-  retry: lacks('only 503 (dist/esm/utils/request.js)'),
+  retry: lacks('only 503 (dist/esm/utils/request.js:32)'),
   freshToken: lacks('the token is a string'),
   upload: lacks('with `endpointUrl` it speaks chat alone; other tasks choose their own host'),
   binary: lacks('with `endpointUrl` it speaks chat alone; other tasks choose their own host'),

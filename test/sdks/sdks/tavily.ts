@@ -31,7 +31,7 @@ export const tavily = sdk({
     // Plain errors; what they hold of the answer is its message.
     is: (error) => error instanceof Error,
   },
-  abort: lacks('no signal reaches axios (dist/index.mjs:232)'),
+  abort: lacks('no signal reaches axios (dist/index.mjs:155)'),
   retry: lacks('one try'),
   freshToken: lacks('`apiKey` is a string'),
   upload: lacks('no uploads'),
