@@ -20,7 +20,7 @@ export function providerOf({ params }: Pick<Call, 'params'>): Provider & { reado
 
 /**
  * Passes the request on to its provider. The path is checked before any key is fetched. Where the key is restricted
- * to some models and the path does not name one, the body is read for it.
+ * to some models, the body is read for those it names.
  */
 export async function proxyCall(app: App, call: UserCall<undefined, undefined>): Promise<Response> {
   const provider = providerOf(call);
@@ -31,8 +31,10 @@ export async function proxyCall(app: App, call: UserCall<undefined, undefined>):
   const model = modelInPath(provider.id, path);
   journal.note({ route: 'gateway', model });
   const use = async (keys: UserKeys) => {
-    const restrictedTo = model === undefined ? keys.allowedModels(provider.id) : undefined;
-    const request = restrictedTo ? await allowedRequest(call.request, path, restrictedTo) : call.request;
+    const restrictedTo = keys.allowedModels(provider.id);
+    const request = restrictedTo
+      ? await allowedRequest(call.request, { path, model, restrictedTo })
+      : call.request;
     if (request === undefined) throw guardRefusal(provider.id, 'model_not_allowed');
     const key = await keys.get(provider.id);
     const learn = (verdict: KeyVerdict) => keys.learn(provider.id, verdict);
@@ -51,11 +53,14 @@ export async function proxyCall(app: App, call: UserCall<undefined, undefined>):
 /** The request, to be sent on, if every model it may be answered by is allowed; else undefined. */
 async function allowedRequest(
   incoming: Request,
-  path: string,
-  allowed: readonly string[],
+  call: {
+    readonly path: string;
+    readonly model: string | undefined;
+    readonly restrictedTo: readonly string[];
+  },
 ): Promise<Request | undefined> {
-  const { models, request } = await readRequestedModels(incoming, path);
-  return models?.every((model) => allowed.includes(model)) ? request : undefined;
+  const { models, request } = await readRequestedModels(incoming, call.path, call.model);
+  return models?.every((model) => call.restrictedTo.includes(model)) ? request : undefined;
 }
 
 /** Searches the web with the user's Exa key. A search is no model's, so a key for some models does not serve it. */

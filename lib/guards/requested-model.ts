@@ -1,11 +1,12 @@
 /**
- * Which model a call on the gateway is for, where its key is restricted to some. What cannot be told with certainty
- * is not told: the call is then refused, since two readers of one body must not come to two models.
+ * Which models a call on the gateway is for, where its key is restricted to some. What cannot be told with certainty
+ * is not told: the call is then refused, since two readers of one request must not come to two models.
  */
 import { GUARDED_BODY_MAX_BYTES } from '../deadlines.ts';
 import { readCapped } from '../outgoing/read-capped.ts';
+import { modelsInJson } from './models-in-json.ts';
 
-/** Gemini's own paths name the model, and a body cannot change it. */
+/** Gemini's own paths name the model. */
 const GEMINI_MODEL = /^\/v1[a-z0-9]*\/models\/([^/:]+)(?::[a-zA-Z]+)?$/;
 
 /** The model a path itself names, or undefined. */
@@ -19,6 +20,8 @@ const BODY_ENDPOINT =
   /\/(?:chat\/completions|completions|responses|responses\/input_tokens|messages|messages\/count_tokens|chat|embeddings|embed|rerank|moderations|images\/generations|audio\/speech|fim\/completions)$/;
 /** A path that names a model, a deployment or the like itself, whatever its body says. */
 const NAMED_IN_PATH = /\/(?:models|engines|deployments|workflows|agents|accounts)(?:\/|$)/;
+/** The one way to say that a body is JSON which nobody reads as anything else. */
+const PLAIN_JSON = /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i;
 
 export type RequestedModels = {
   /** Every model the call may be answered by; undefined: cannot be told. */
@@ -27,64 +30,43 @@ export type RequestedModels = {
   readonly request: Request;
 };
 
-/** Reads the body, up to a cap, where the path says that the model is in it. */
-export async function readRequestedModels(request: Request, path: string): Promise<RequestedModels> {
-  if (request.body === null || !BODY_ENDPOINT.test(path) || NAMED_IN_PATH.test(path)) {
-    return { models: undefined, request };
-  }
+/** Reads the body, up to a cap, where the path names a model (`inPath`) or says that it is in the body. */
+export async function readRequestedModels(
+  request: Request,
+  path: string,
+  inPath: string | undefined,
+): Promise<RequestedModels> {
+  const untold = { models: undefined, request };
+  if (hasModelInQuery(new URL(request.url).searchParams)) return untold;
+  if (inPath === undefined && (!BODY_ENDPOINT.test(path) || NAMED_IN_PATH.test(path))) return untold;
+  if (request.body === null) return { ...untold, models: inPath === undefined ? undefined : [inPath] };
+  if (!PLAIN_JSON.test(request.headers.get('content-type') ?? '')) return untold;
   const bytes = await readCapped(request.body, GUARDED_BODY_MAX_BYTES);
-  if (bytes === undefined) return { models: undefined, request };
+  if (bytes === undefined) return untold;
   const { method, headers, signal } = request;
   return {
-    models: modelsInBody(bytes),
+    models: modelsInBody(bytes, inPath),
     request: new Request(request.url, { method, headers, signal, body: bytes }),
   };
 }
 
-/** `model`, and where a router takes a list of models to fall back to, those too. */
-function modelsInBody(bytes: Uint8Array): readonly string[] | undefined {
+/** No provider takes the model from there on the paths above, but a reader that merges both might. */
+function hasModelInQuery(parameters: URLSearchParams): boolean {
+  return [...parameters.keys()].some((name) => /^models?\b/.test(name.normalize('NFKC').toLowerCase()));
+}
+
+function modelsInBody(bytes: Uint8Array, inPath: string | undefined): readonly string[] | undefined {
   let text: string;
   let body: unknown;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    // A byte order mark stays, so that it is no JSON: readers differ on it.
+    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     body = JSON.parse(text);
   } catch {
     return undefined;
   }
   if (typeof body !== 'object' || body === null || Array.isArray(body)) return undefined;
-  const members = new Map<string, unknown>(Object.entries(body));
-  const model = members.get('model');
-  const fallbacks = members.get('models') ?? [];
-  if (typeof model !== 'string' || !isListOfText(fallbacks)) return undefined;
-  return isUnambiguous(text) ? [model, ...fallbacks] : undefined;
-}
-
-function isListOfText(value: unknown): value is string[] {
-  return Array.isArray(value) && value.every((entry) => typeof entry === 'string');
-}
-
-const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]/g;
-
-/**
- * Of the members of the outermost object, none says `model` or `models` a second time or in other letters: some
- * readers take the first, some the last, and some do not mind the case.
- */
-function isUnambiguous(text: string): boolean {
-  const seen = new Set<string>();
-  let depth = 0;
-  let last = '';
-  for (const [token] of text.matchAll(TOKEN)) {
-    if (token === '{' || token === '[') depth += 1;
-    else if (token === '}' || token === ']') depth -= 1;
-    else if (token === ':' && depth === 1) {
-      const name = String(JSON.parse(last));
-      const plain = name.normalize('NFKC').toLowerCase();
-      if (plain === 'model' || plain === 'models') {
-        if (seen.has(plain) || name !== plain) return false;
-        seen.add(plain);
-      }
-    }
-    last = token;
-  }
-  return true;
+  const found = modelsInJson(text);
+  if (inPath === undefined) return found?.isNamed ? found.models : undefined;
+  return found && [inPath, ...found.models.map((model) => model.replace(/^models\//, ''))];
 }

@@ -120,6 +120,14 @@ const elsewhere: readonly [string, string, unknown][] = [
   ['a second model, escaped', '/v1/chat/completions', '{"mod\\u0065l":"gpt-b","model":"gpt-a"}'],
   ['a list to fall back to', '/v1/chat/completions', { model: 'gpt-a', models: ['gpt-b'] }],
   ['no JSON', '/v1/chat/completions', 'model=gpt-a'],
+  ['JSON behind a byte order mark', '/v1/chat/completions', '\ufeff{"model":"gpt-a"}'],
+  ['a tool’s own model', '/v1/responses', { model: 'gpt-a', tools: [{ type: 'x', model: 'gpt-b' }] }],
+  ['a tool’s own model, hidden', '/v1/responses', '{"model":"gpt-a","t":[{"model":"gpt-b"}],"t":[]}'],
+  ['a tool’s own list of models', '/v1/responses', { model: 'gpt-a', x: { fallback_models: ['gpt-b'] } }],
+  ['a model that is no name', '/v1/responses', { model: 'gpt-a', x: { model: { id: 'gpt-b' } } }],
+  ['a list that holds no names', '/v1/responses', { model: 'gpt-a', models: [['gpt-b']] }],
+  ['a model in the query', '/v1/chat/completions?model=gpt-b', { model: 'gpt-a' }],
+  ['a model in the query, encoded', '/v1/chat/completions?a=1&mode%6C%5B%5D=gpt-b', { model: 'gpt-a' }],
   ['a path that names a model', '/v1/engines/gpt-b/completions', { model: 'gpt-a' }],
   ['a path of unknown meaning', '/v1/batches', { model: 'gpt-a' }],
 ];
@@ -131,6 +139,53 @@ test.each(elsewhere)('a key restricted to a model is not used for %s', async (_w
     body: typeof body === 'string' ? body : JSON.stringify(body),
   });
   await refused(response, 403, 'model_not_allowed');
+});
+
+test.each([
+  'application/x-www-form-urlencoded',
+  'multipart/form-data; boundary=x',
+  'text/plain;charset=UTF-8',
+  'application/json; charset=utf-16',
+  'application/json; charset=utf-7',
+  'application/json, application/x-www-form-urlencoded',
+  '',
+])('a key restricted to a model is not used for a body that is said to be %j', async (type) => {
+  await guard({ models: ['gpt-a'] });
+  const response = await send('proxy', '/api/proxy/openai/v1/chat/completions', {
+    method: 'POST',
+    headers: { 'content-type': type },
+    body: '{"model":"gpt-a","x":"&model=gpt-b&"}',
+  });
+  await refused(response, 403, 'model_not_allowed');
+});
+
+test.each([
+  [
+    'a parameter of a tool called model',
+    { tools: [{ parameters: { properties: { model: { type: 'string' } } } }] },
+  ],
+  ['other models that are allowed too', { models: ['gpt-b'], tools: [{ type: 'x', model: 'gpt-b' }] }],
+  ['text about models', { messages: [{ role: 'model', content: '"model":"gpt-c", {"model":"gpt-d"}' }] }],
+])('a key restricted to models is used for a call with %s', async (_what, more) => {
+  await guard({ models: ['gpt-a', 'gpt-b'] });
+  expect((await chat({ model: 'gpt-a', ...more })).status).toBe(200);
+  expect(world.calls).toHaveLength(1);
+});
+
+test('a body of the largest size is read in a moment, whatever it holds', async () => {
+  await guard({ models: ['gpt-a'] });
+  for (const piece of ['\\"', 'a', '[],']) {
+    const filling = piece.repeat(Math.floor(4_400_000 / piece.length));
+    const value = piece === '[],' ? `[${filling}0]` : `"${filling}"`;
+    const startedAt = performance.now();
+    const response = await send('proxy', '/api/proxy/openai/v1/chat/completions', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: `{"x":${value},"model":"gpt-a"}`,
+    });
+    expect(response.status, piece).toBe(200);
+    expect(performance.now() - startedAt, piece).toBeLessThan(5_000);
+  }
 });
 
 test('an allowed call reaches the provider with its very bytes', async () => {
@@ -149,11 +204,21 @@ test('Gemini names the model in the path', async () => {
   await store('gemini');
   await guard({ models: ['gemini-a'] }, 'gemini');
   world.providers.reset();
-  const ask = (model: string) =>
-    send('proxy', `/api/proxy/gemini/v1beta/models/${model}:generateContent`, { method: 'POST', json: {} });
+  const ask = (model: string, body = {}, query = '') =>
+    send('proxy', `/api/proxy/gemini/v1beta/models/${model}:generateContent${query}`, {
+      method: 'POST',
+      json: body,
+    });
   await refused(await ask('gemini-b'), 403, 'model_not_allowed');
   await refused(await ask('gemini%2Da'), 403, 'model_not_allowed');
-  expect((await ask('gemini-a')).status).toBe(200);
+  await refused(
+    await ask('gemini-a', { requests: [{ model: 'models/gemini-b' }] }),
+    403,
+    'model_not_allowed',
+  );
+  await refused(await ask('gemini-a', {}, '?model=models/gemini-b'), 403, 'model_not_allowed');
+  expect((await ask('gemini-a', { requests: [{ model: 'models/gemini-a' }] }, '?alt=json')).status).toBe(200);
+  expect((await send('proxy', '/api/proxy/gemini/v1beta/models/gemini-a')).status).toBe(200);
 });
 
 test('generate passes a key over that its user keeps from being used, unless it is the one named', async () => {
