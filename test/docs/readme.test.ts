@@ -102,7 +102,7 @@ test('the legacy snippet sees the caller’s key in process.env, and nobody else
 });
 
 test('every npm script it names exists', () => {
-  const named = [...readme.matchAll(/npm (?:run (?:--silent )?)?([a-z][\w:-]*)/g)].map(
+  const named = [...readme.matchAll(/(?:`|^)npm (?:run (?:--silent )?)?([a-z][\w:-]*)/gm)].map(
     ([, name]) => name ?? '',
   );
   for (const name of new Set(named)) {
