@@ -36,15 +36,22 @@ export const cardStyles = css`
     align-items: center;
   }
   .facts {
-    display: flex;
-    flex-wrap: wrap;
+    overflow: hidden;
     margin-top: 0.0625rem;
     color: var(--uk-muted);
     font-size: var(--uk-size-small);
   }
-  .facts li:not(:last-child)::after {
+  /* Each fact has a dot before it; the one that begins a line is cut off. */
+  .facts ul {
+    display: flex;
+    flex-wrap: wrap;
+    margin-inline-start: -1.1em;
+  }
+  .facts li::before {
     content: '·';
-    margin-inline: 0.45em;
+    display: inline-block;
+    width: 1.1em;
+    text-align: center;
   }
   .facts .hint {
     font-family: var(--uk-mono);
@@ -106,9 +113,6 @@ export const cardStyles = css`
     }
     .facts .key {
       flex-basis: 100%;
-    }
-    .facts li.key:not(:last-child)::after {
-      content: none;
     }
     .facts.left {
       margin-top: 0;

@@ -206,7 +206,7 @@ function badges({ status, guards }: StoredKey): TemplateResult {
 
 function facts({ hint, createdAt, updatedAt, version, lastUsedAt, envFile }: StoredKey): TemplateResult {
   const changedAt = updatedAt ?? createdAt;
-  return html`<ul class="facts">
+  return html`<div class="facts"><ul>
     <li class="key"
       ><span class="hint"
         ><span aria-hidden="true">•••• </span><span class="visually-hidden">Key ending in </span>${hint}</span
@@ -215,14 +215,15 @@ function facts({ hint, createdAt, updatedAt, version, lastUsedAt, envFile }: Sto
     ${changedAt ? html`<li>${version > 1 ? 'Replaced' : 'Added'} ${time(changedAt)}</li>` : nothing}
     ${envFile === 'written' ? html`<li>Also in .env</li>` : nothing}
     <li>${lastUsedAt ? html`Used ${time(lastUsedAt)}` : 'Not used yet'}</li>
-  </ul>`;
+  </ul></div>`;
 }
 
 /** What is left, on a line of its own. */
 function limits(guards: NonNullable<StoredKey['guards']>): TemplateResult | typeof nothing {
   const phrases = describeLimits(guards);
   if (phrases.length === 0) return nothing;
-  return html`<ul class="facts left">${phrases.map((phrase) => html`<li>${phrase}</li>`)}</ul>`;
+  const items = phrases.map((phrase) => html`<li>${phrase}</li>`);
+  return html`<div class="facts left"><ul>${items}</ul></div>`;
 }
 
 function time(isoTime: string): TemplateResult {

@@ -12,6 +12,9 @@ export function keyPage(page: Page) {
     card,
     status: (provider: string, label: string): Locator => card(provider).getByText(label, { exact: true }),
 
+    /** Every stored key that is shown, by its hint. */
+    storedKeys: (): Locator => page.locator('.key .hint'),
+
     async signIn(url: string, user: string): Promise<void> {
       await page.goto(url);
       await button(user).click();
