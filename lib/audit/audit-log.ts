@@ -22,25 +22,27 @@ const auditKey = (user: UserId) => `userkeys:audit:${user}`;
 
 const DAY_MS = 24 * 60 * 60_000;
 
-/** Adds an entry, unless the user was erased since `start`; older ones beyond the bounds go. */
+/** Adds entries, unless the user was erased since `start`; older ones beyond the bounds go. At least one. */
 export function appendAudit(
   start: CallStart,
   user: UserId,
-  entry: AuditEntry,
+  entries: readonly AuditEntry[],
   { maxEntries, maxAgeDays }: AuditBounds,
 ): Ask<void> {
   const maxAgeMs = maxAgeDays * DAY_MS;
-  const oldest = Math.max(0, Date.parse(entry.time) - maxAgeMs);
-  const fields = auditFields.flatMap((name) => [name, String(entry[name] ?? '')]);
+  const oldest = Math.max(0, start.atMs - maxAgeMs);
+  const words = entries.flatMap((entry) => auditFields.flatMap((name) => [name, String(entry[name] ?? '')]));
   return lateWrite(start, {
     script: APPEND,
     keys: [auditKey(user)],
-    args: [String(maxEntries), String(oldest), String(maxAgeMs), ...fields],
+    args: [String(maxEntries), String(oldest), String(maxAgeMs), ...words],
   });
 }
 
 const APPEND = `
-redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[1], '*', unpack(ARGV, 4, #ARGV - 1))
+for i = 4, #ARGV - 1, ${2 * auditFields.length} do
+  redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[1], '*', unpack(ARGV, i, i + ${2 * auditFields.length - 1}))
+end
 redis.call('XTRIM', KEYS[1], 'MINID', ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return 1`;

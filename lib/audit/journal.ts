@@ -99,23 +99,20 @@ export function createJournals({
       await responseHandedOver();
       const metered = await Promise.all(exchanges);
       const start = await callStart(user, startedAt);
-      const count = (provider: ProviderId, said: Metered | undefined) =>
-        countUsage(
-          start,
-          user,
-          {
-            at: startedAt,
-            provider,
-            model: modelOf(said),
-            tokens: said?.tokens,
-          },
-          bounds.usageMaxAgeDays,
-        );
+      const entries = lines(answer, metered.at(-1));
+      const { provider: called } = facts;
+      const exchanged = called === undefined ? [] : metered.map((said) => [called, said] as const);
+      const handedOut = opened.map((provider) => [provider, undefined] as const);
+      const calls = [...exchanged, ...handedOut].map(([provider, said]) => ({
+        provider,
+        model: modelOf(said),
+        tokens: said?.tokens,
+      }));
+      const kept = { at: startedAt, keepDays: bounds.usageMaxAgeDays };
       const asks = [
         ...writes.map((make) => make(start)),
-        ...lines(answer, metered.at(-1)).map((line) => appendAudit(start, user, line, bounds.audit)),
-        ...metered.flatMap((said) => (facts.provider === undefined ? [] : [count(facts.provider, said)])),
-        ...opened.map((provider) => count(provider, undefined)),
+        ...(entries.length > 0 ? [appendAudit(start, user, entries, bounds.audit)] : []),
+        ...(calls.length > 0 ? [countUsage(start, user, calls, kept)] : []),
       ];
       if (asks.length > 0) await kv.ask(askAll<unknown>(asks));
     }

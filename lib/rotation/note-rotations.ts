@@ -20,7 +20,7 @@ export async function noteRotations(
     ...{ route: null, status: null, requestId: null, model: null, inputTokens: null, outputTokens: null },
   } as const;
   const asks = records.map(async ({ user, provider }) =>
-    appendAudit(await callStart(user, at), user, { ...entry, provider }, bounds),
+    appendAudit(await callStart(user, at), user, [{ ...entry, provider }], bounds),
   );
   if (asks.length > 0) await kv.ask(askAll(await Promise.all(asks))).catch(() => undefined);
 }

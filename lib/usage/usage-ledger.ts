@@ -33,47 +33,46 @@ export type UsageRow = UsageCounts & {
 const COUNTERS = ['calls', 'measuredCalls', ...tokenKinds] as const;
 const NO_MODEL = '-';
 
-/** Adds one call, unless the user was erased since `start`. */
+type CountedCall = {
+  readonly provider: ProviderId;
+  readonly model: string | undefined;
+  readonly tokens: TokenFigures | undefined;
+};
+
+/** Adds calls of one moment, unless the user was erased since `start`. At least one. */
 export function countUsage(
   start: CallStart,
   user: UserId,
-  call: {
-    readonly at: Date;
-    readonly provider: ProviderId;
-    readonly model: string | undefined;
-    readonly tokens: TokenFigures | undefined;
-  },
-  keepDays: number,
+  calls: readonly CountedCall[],
+  { at, keepDays }: { readonly at: Date; readonly keepDays: number },
 ): Ask<void> {
-  const [month, day] = [call.at.toISOString().slice(0, 7), call.at.toISOString().slice(8, 10)];
-  const counts = Object.entries({
-    calls: 1,
-    measuredCalls: call.tokens === undefined ? 0 : 1,
-    ...call.tokens,
-  });
+  const [month, day] = [at.toISOString().slice(0, 7), at.toISOString().slice(8, 10)];
+  const words = calls.flatMap(({ provider, model = NO_MODEL, tokens }) =>
+    Object.entries({ calls: 1, measuredCalls: tokens === undefined ? 0 : 1, ...tokens }).flatMap(
+      ([name, value]) => (value === 0 ? [] : [`${day} ${provider}`, model, name, String(value)]),
+    ),
+  );
   return lateWrite(start, {
     script: ADD,
     keys: [usageKey(month, user)],
     args: [
-      `${day} ${call.provider}`,
-      call.model ?? NO_MODEL,
       String(MAX_FIELDS),
       // The month's last day is kept as long as it should be, so the whole month is.
       String((keepDays + 31) * DAY_SECONDS),
-      ...counts.flatMap(([name, value]) => (value === 0 ? [] : [name, String(value)])),
+      ...words,
     ],
   });
 }
 
 /** Names of providers and models hold no white space. */
 const ADD = `
-local model = ARGV[2]
-if redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[3]) and
-  redis.call('HEXISTS', KEYS[1], ARGV[1] .. ' ' .. model .. ' calls') == 0 then model = '${NO_MODEL}' end
-for i = 5, #ARGV - 1, 2 do
-  redis.call('HINCRBY', KEYS[1], ARGV[1] .. ' ' .. model .. ' ' .. ARGV[i], ARGV[i + 1])
+local full = redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[1])
+for i = 3, #ARGV - 1, 4 do
+  local row = ARGV[i] .. ' ' .. ARGV[i + 1] .. ' '
+  if full and redis.call('HEXISTS', KEYS[1], row .. 'calls') == 0 then row = ARGV[i] .. ' ${NO_MODEL} ' end
+  redis.call('HINCRBY', KEYS[1], row .. ARGV[i + 2], ARGV[i + 3])
 end
-redis.call('EXPIRE', KEYS[1], ARGV[4])
+redis.call('EXPIRE', KEYS[1], ARGV[2])
 return 1`;
 
 /** The rows of these days, both included, oldest first. */
