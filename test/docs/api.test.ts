@@ -27,7 +27,7 @@ test.each(
 )('$method $path answers $status', async ({ method, path, status, body }) => {
   const request = new Request(`http://127.0.0.1:3000${path}`, {
     method,
-    headers: { authorization },
+    headers: { authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
     ...(body === undefined ? {} : { body: body.replace('<key>', newProviderKey()) }),
   });
   const response = await handle(request);
