@@ -3,6 +3,7 @@
  * the gateway, so that the token does not reach the provider and the call is paid by the user's key.
  */
 import type { Provider } from './catalogue.ts';
+import { changeMembers } from './change-members.ts';
 
 /** The provider's base, and the gateway's address for it. Neither ends in a slash. */
 export type WayBack = { readonly base: string; readonly gateway: string };
@@ -21,11 +22,9 @@ export function wayBack(request: Request, provider: Provider, base: string): Way
 /** Leads the provider's link headers back; one that names another host is left out. */
 export function leadHeadersBack(headers: Headers, provider: Provider, way: WayBack): void {
   for (const name of provider.links?.headers ?? []) {
-    const value = headers.get(name);
-    if (value === null) continue;
-    const led = value.replace(startOfLink(way.base), way.gateway);
-    if (led === value) headers.delete(name);
-    else headers.set(name, led);
+    const led = leadBack(headers.get(name) ?? '', way);
+    if (led) headers.set(name, led);
+    else headers.delete(name);
   }
 }
 
@@ -36,56 +35,54 @@ export function hasLinkMembers(provider: Provider, headers: Headers): boolean {
 }
 
 /**
- * A JSON body with the addresses in the provider's link members led back. Every other byte stays as it is, also
- * addresses of other hosts, and the body streams: no more of it is held than an address may be long.
+ * A JSON body with the addresses in the provider's link members led back, however they are written. Every other byte
+ * stays as it is, also addresses of other hosts and what is no address.
  */
 export function leadMembersBack(
   body: ReadableStream<Uint8Array>,
   provider: Provider,
   way: WayBack,
 ): ReadableStream<Uint8Array> {
-  const names = (provider.links?.members ?? []).map(escapePattern).join('|');
-  const link = new RegExp(`("(?:${names})"\\s{0,4}:\\s{0,4}")${startOfLink(way.base).source.slice(1)}`, 'g');
-  const longest = names.length + way.base.length + LONGEST_FRAME;
-  const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
-  const encoder = new TextEncoder();
-  let held = '';
-  return body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        const led = (held + decoder.decode(chunk, { stream: true })).replace(link, `$1${way.gateway}`);
-        const cut = cutBefore(led, led.length - longest);
-        held = led.slice(cut);
-        if (cut > 0) controller.enqueue(encoder.encode(led.slice(0, cut)));
-      },
-      flush(controller) {
-        const led = (held + decoder.decode()).replace(link, `$1${way.gateway}`);
-        if (led !== '') controller.enqueue(encoder.encode(led));
-      },
-    }),
-  );
+  const names = provider.links?.members ?? [];
+  return body.pipeThrough(changeMembers(names, (address) => leadBack(address, way)));
 }
 
-/** Quotes, colon and spaces around a member's name, the scheme with escaped slashes, and what must follow. */
-const LONGEST_FRAME = 32;
+/** What begins with two slashes is an address of the same scheme; URL parsers take either kind of slash. */
+const NETWORK_PATH = /^[/\\]{2}/;
 
-/** `position`, or the one before it where that would part the two halves of a character. */
-function cutBefore(text: string, position: number): number {
-  const code = text.charCodeAt(position);
-  return Math.max(0, code >= 0xdc00 && code <= 0xdfff ? position - 1 : position);
+/**
+ * The address at the gateway for one at the provider, http or https, in any spelling a URL parser takes for it. Empty
+ * where it names another port of the provider's host; undefined where it is another host's, or none.
+ */
+function leadBack(address: string, { base, gateway }: WayBack): string | undefined {
+  const origin = new URL(base);
+  const url = parseAddress(address, origin);
+  if (url === undefined || withoutDot(url.hostname) !== withoutDot(origin.hostname)) return undefined;
+  if (url.port !== origin.port) return '';
+  const prefix = origin.pathname.replace(/\/$/, '');
+  const path = url.pathname.startsWith(`${prefix}/`) ? url.pathname.slice(prefix.length) : url.pathname;
+  return gateway + path + url.search + url.hash;
 }
 
-/** An address on the provider's host, http or https, up to where its path begins; JSON may escape slashes. */
-function startOfLink(base: string): RegExp {
-  const { host, pathname } = new URL(base);
-  const prefix = pathname === '/' ? '' : `(?:${escapePattern(pathname)})?`;
-  return new RegExp(`^https?:\\\\?/\\\\?/${escapePattern(host)}${prefix}(?=[/\\\\?])`);
+/** Only what is absolute, or begins with a host: anything else an SDK takes for a path at the gateway. */
+function parseAddress(address: string, origin: URL): URL | undefined {
+  const start = NETWORK_PATH.test(withoutIgnored(address)) ? origin : undefined;
+  if (!URL.canParse(address, start)) return undefined;
+  const url = new URL(address, start);
+  return url.protocol === 'https:' || url.protocol === 'http:' ? url : undefined;
 }
 
-function escapePattern(text: string): string {
-  return text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+/** URL parsers do not see tabs and line ends, and nothing up to a space at the beginning. */
+function withoutIgnored(address: string): string {
+  const start = [...address].findIndex((character) => character > ' ');
+  return start === -1 ? '' : address.slice(start).replace(/[\t\n\r]/g, '');
+}
+
+/** A host name may end in a dot and be the same. */
+function withoutDot(hostname: string): string {
+  return hostname.replace(/\.$/, '');
 }
 
 function isJson(headers: Headers): boolean {
-  return /^application\/(?:[\w.-]+\+)?json\b/i.test(headers.get('content-type') ?? '');
+  return /^(?:application|text)\/(?:[\w.-]+\+)?json\b/i.test(headers.get('content-type') ?? '');
 }

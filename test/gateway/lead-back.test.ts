@@ -90,14 +90,18 @@ describe('the next page', () => {
 
   test('leads back with slashes escaped, and from http', async () => {
     const host = new URL(origin()).host;
-    expect(await textOf(`{"next":"http:\\/\\/${host}\\/v2\\/x"}`)).toBe(`{"next":"${led}\\/v2\\/x"}`);
+    expect(await textOf(`{"next":"http:\\/\\/${host}\\/v2\\/x"}`)).toBe(`{"next":"${led}/v2/x"}`);
     expect(await textOf(`{"next":"https://${host}/v2/x"}`)).toBe(`{"next":"${led}/v2/x"}`);
   });
 
   test.each([
     (host: string) => `{"next":"http://${host}.evil.example/x"}`,
     (host: string) => `{"next":"http://evil.example/?${host}/x"}`,
-    (host: string) => `{"next":"http://user@${host}/x"}`,
+    (host: string) => `{"next":"ftp://${host}/x"}`,
+    (host: string) => `{"next":"see http://${host}/x"}`,
+    () => `{"next":"/v2/x?skip=1"}`,
+    () => `{"next": "c\\u00fcrsor ü"}`,
+    () => `{"next":["x"],"next":7}`,
     (host: string) => `{"nextPage":"http://${host}/x"}`,
     (host: string) => `{"data":[{"markdown":"\\"next\\":\\"http://${host}/x\\""}]}`,
     () => `{"next":null}`,
@@ -106,6 +110,62 @@ describe('the next page', () => {
     const text = write(new URL(origin()).host);
     expect(await textOf(text)).toBe(text);
   });
+
+  test.each<[string, (origin: string, host: string) => string]>([
+    ['a scheme in capitals', (_origin, host) => `{"next":"HTTP://${host}/v2/x?a=1#b"}`],
+    ['no scheme', (_origin, host) => `{"next":"//${host}/v2/x?a=1#b"}`],
+    ['slashes of the other kind', (_origin, host) => `{"next":"http:\\\\\\\\${host}\\\\v2/x?a=1#b"}`],
+    ['one slash too many', (_origin, host) => `{"next":"http:///${host}/v2/x?a=1#b"}`],
+    ['no slashes', (_origin, host) => `{"next":"http:${host}/v2/x?a=1#b"}`],
+    ['white space before it', (origin) => `{"next":" \\n${origin}/v2/x?a=1#b"}`],
+    ['a tab within', (_origin, host) => `{"next":"ht\\ttp://${host}/v2/x?a=1#b"}`],
+    ['a user', (_origin, host) => `{"next":"http://user:pass@${host}/v2/x?a=1#b"}`],
+    [
+      'a host written as a number',
+      (_, host) => `{"next":"http://${host.replace('127.0.0.1', '0x7f.1')}/v2/x?a=1#b"}`,
+    ],
+    ['an escaped colon', (_origin, host) => `{"next":"http\\u003A//${host}/v2/x?a=1#b"}`],
+    ['an escaped name', (origin) => `{"n\\u0065xt":"${origin}/v2/x?a=1#b"}`],
+    [
+      'much white space',
+      (origin) => `{"next"${' '.repeat(5000)}:\n\t${' '.repeat(5000)}"${origin}/v2/x?a=1#b"}`,
+    ],
+    ['dots in its path', (origin) => `{"next":"${origin}/v2/y/../x?a=1#b"}`],
+  ])('leads back from an address with %s', async (_what, write) => {
+    const text = write(origin(), new URL(origin()).host);
+    const [next] = Object.values(JSON.parse(await textOf(text, 997)));
+    expect(next).toBe(`${led}/v2/x?a=1#b`);
+  });
+
+  test.each<[string, (origin: string, host: string) => string]>([
+    ['names another port of the provider', () => '"http://127.0.0.1:1/x"'],
+    ['is too long to be read', (origin) => `"${origin}/${'x'.repeat(70_000)}"`],
+    ['holds what JSON does not allow', (origin) => `"${origin}/\t"`],
+  ])('is emptied where it %s', async (_what, write) => {
+    const text = (value: string) => `{"a":1,"next":${value},"b":[2]}`;
+    expect(await textOf(text(write(origin(), '')))).toBe(text('""'));
+  });
+
+  test.each([1, 3, 1000])(
+    'stays byte for byte where it is no UTF-8, in pieces of %i bytes',
+    async (chunkBytes) => {
+      const bytes = Buffer.concat([
+        Buffer.from('\ufeff{"a":"'),
+        Buffer.from([0xff, 0xfe, 0xc3, 0x80]),
+        Buffer.from('","next":"é'),
+        Buffer.from([0xe2, 0x82]),
+        Buffer.from('"}'),
+      ]);
+      world.providers.answerNextWith((_call, response) => {
+        response.writeHead(200, { 'content-type': 'application/json' });
+        for (let at = 0; at < bytes.length; at += chunkBytes)
+          response.write(bytes.subarray(at, at + chunkBytes));
+        response.end();
+      });
+      const answer = Buffer.from(await (await through('firecrawl')).arrayBuffer());
+      expect(answer.toString('hex')).toBe(bytes.toString('hex'));
+    },
+  );
 
   test('is looked for in JSON alone', async () => {
     const text = `{"next":"${origin()}/v2/x"}`;

@@ -1,0 +1,90 @@
+/**
+ * Changing members of a JSON text while it passes by: bytes in, bytes out, so that all else stays as it is, invalid
+ * UTF-8 too. No more of the text is held than one such value may be long.
+ */
+
+const MAX_VALUE_BYTES = 64 * 1024;
+/** `\u0061` is the longest way to write a character of a name. */
+const LONGEST_ESCAPE = 6;
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const COLON = 0x3a;
+const WHITE_SPACE = new Set([0x20, 0x09, 0x0a, 0x0d]);
+
+/**
+ * Every string that is the value of a member of one of these names, at any depth, becomes what `change` makes of it;
+ * undefined leaves its bytes alone. One that cannot be read, or is longer than 64 KiB, becomes the empty string; one
+ * that never ends is left out.
+ */
+export function changeMembers(
+  names: readonly string[],
+  change: (value: string) => string | undefined,
+): TransformStream<Uint8Array, Uint8Array> {
+  const longestName = Math.max(...names.map((name) => name.length)) * LONGEST_ESCAPE;
+  let inString = false;
+  let isEscaped = false;
+  /** The bytes between the quotes, up to one more than are of use. */
+  let text: number[] = [];
+  /** The last thing read was a string, and this one. */
+  let lastString: string | undefined;
+  /** What comes next is, or the string being read is, the value of such a member. */
+  let isWatched = false;
+
+  function result(): Uint8Array {
+    const value = text.length > MAX_VALUE_BYTES ? undefined : parseString(text);
+    const changed = value === undefined ? '' : change(value);
+    if (changed !== undefined) return new TextEncoder().encode(JSON.stringify(changed));
+    return Uint8Array.from([QUOTE, ...text, QUOTE]);
+  }
+
+  function inside(byte: number): 'goes on' | 'ends' {
+    if (byte === QUOTE && !isEscaped) return 'ends';
+    isEscaped = byte === BACKSLASH && !isEscaped;
+    if (text.length <= (isWatched ? MAX_VALUE_BYTES : longestName)) text.push(byte);
+    return 'goes on';
+  }
+
+  function outside(byte: number): void {
+    if (byte === QUOTE) {
+      inString = true;
+      text = [];
+    } else if (byte === COLON) {
+      isWatched = lastString !== undefined && names.includes(lastString);
+    } else if (!WHITE_SPACE.has(byte)) isWatched = false;
+    if (!WHITE_SPACE.has(byte)) lastString = undefined;
+  }
+
+  return new TransformStream({
+    transform(chunk, controller) {
+      /** Up to here the chunk has gone out, or is held. */
+      let done = 0;
+      for (let index = 0; index < chunk.length; index += 1) {
+        const byte = chunk[index] ?? 0;
+        if (!inString) {
+          outside(byte);
+          if (inString && isWatched) controller.enqueue(chunk.subarray(done, index));
+          continue;
+        }
+        if (inside(byte) === 'goes on') continue;
+        inString = false;
+        if (isWatched) {
+          controller.enqueue(result());
+          done = index + 1;
+        } else lastString = text.length > longestName ? undefined : parseString(text);
+        isWatched = false;
+      }
+      const isHeld = inString && isWatched;
+      if (!isHeld && done < chunk.length) controller.enqueue(chunk.subarray(done));
+    },
+  });
+}
+
+function parseString(bytes: readonly number[]): string | undefined {
+  try {
+    const text = new TextDecoder('utf-8', { ignoreBOM: true }).decode(Uint8Array.from(bytes));
+    return String(JSON.parse(`"${text}"`));
+  } catch {
+    return undefined;
+  }
+}
