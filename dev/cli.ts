@@ -4,9 +4,11 @@ import { parseArgs } from 'node:util';
 import { demo } from './commands/demo.ts';
 import { dev } from './commands/dev.ts';
 import { vercel } from './commands/vercel.ts';
+import { explainUsage } from './terminal/explain-usage.ts';
 import { print, printBad } from './terminal/print.ts';
 
 const DEFAULT_PORT = 3000;
+const MAX_PORT = 65_535;
 const USAGE = `
   userkeys, on your machine
 
@@ -24,10 +26,7 @@ process.exit(await main());
 
 async function main(): Promise<number> {
   const given = readArguments();
-  if (given === undefined) {
-    print(USAGE);
-    return 2;
-  }
+  if ('complaint' in given) return explainUsage(USAGE, given.complaint);
   const { values, positionals } = given;
   const directory = process.cwd();
   const options = {
@@ -44,9 +43,11 @@ async function main(): Promise<number> {
         return await demo(options, values.once);
       case 'vercel':
         return await vercel(options);
-      default:
+      case undefined:
         print(USAGE);
-        return positionals.length === 0 ? 0 : 2;
+        return 0;
+      default:
+        return explainUsage(USAGE, 'There is no such command.');
     }
   } catch (error) {
     print();
@@ -55,7 +56,7 @@ async function main(): Promise<number> {
   }
 }
 
-/** The command line, or undefined when it cannot be understood. */
+/** The command line, or why it cannot be understood. */
 function readArguments() {
   try {
     const { values, positionals } = parseArgs({
@@ -67,9 +68,12 @@ function readArguments() {
       },
     });
     const port = Number(values.port);
-    if (!/^\d{1,5}$/.test(values.port) || port > 65_535) return undefined;
+    if (!/^\d{1,5}$/.test(values.port) || port > MAX_PORT) {
+      return { complaint: `--port takes a number from 0 to ${MAX_PORT}.` };
+    }
     return { values: { ...values, port }, positionals };
-  } catch {
-    return undefined;
+  } catch (error) {
+    // Node's own words, whose first sentence says it: Unknown option '--prot'.
+    return { complaint: error instanceof Error ? error.message.replace(/\. .*/s, '.') : '' };
   }
 }

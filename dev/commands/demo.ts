@@ -18,6 +18,7 @@ import { stopRequested } from '../terminal/stop-signals.ts';
 import { faint } from '../terminal/style.ts';
 import type { CommandOptions } from './command-options.ts';
 import { inviteNewcomer } from './invite-newcomer.ts';
+import { noteTakenPort } from './note-taken-port.ts';
 
 /** 128 + SIGINT: the story was not told to its end. */
 const INTERRUPTED_EXIT_CODE = 130;
@@ -39,6 +40,7 @@ export async function demo({ root, port }: CommandOptions, once: boolean): Promi
     const log = createLog();
     const { functions, issuer, providers } = await startStage(root, port, keys, log, stops);
     kill.functions = functions;
+    noteTakenPort(functions.url, port);
 
     const playing = playStory({
       url: functions.url,

@@ -63,6 +63,7 @@ export async function dev({ root, directory, dataDirectory, port }: CommandOptio
 
     welcomeDeveloper({
       command: 'dev',
+      env: environment(),
       url,
       wantedPort: port,
       parts,

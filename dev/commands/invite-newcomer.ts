@@ -1,9 +1,10 @@
-import { print, printCommands } from '../terminal/print.ts';
+import { print, printAddresses, printCommands } from '../terminal/print.ts';
 import { faint } from '../terminal/style.ts';
 import { AUTHORIZED, tokenCommand } from './welcome-developer.ts';
 
 /** What there is to try once the demo's story has been told. */
 export function inviteNewcomer(url: string, tokenUrl: string): void {
+  printAddresses([{ name: 'Page', url: `${url}/`, note: 'what alice and bob see, in a browser' }]);
   const chat = `-H 'Content-Type: application/json' -d '{"model":"gpt-5-mini","messages":[{"role":"user","content":"Hello"}]}'`;
   printCommands('Now you: paste these into another terminal', [
     tokenCommand(tokenUrl),

@@ -6,6 +6,7 @@ import { describeLine } from '../terminal/describe-event.ts';
 import { print } from '../terminal/print.ts';
 import { stopRequested } from '../terminal/stop-signals.ts';
 import { faint } from '../terminal/style.ts';
+import { vercelCli } from '../vercel/cli.ts';
 import { startVercelDev } from '../vercel/start-vercel-dev.ts';
 import type { CommandOptions } from './command-options.ts';
 import { warnOfConfiguration } from './warn-of-configuration.ts';
@@ -17,6 +18,8 @@ export async function vercel({ directory, dataDirectory, port }: CommandOptions)
   // What the CLI has started ends with this process.
   const stopping = stopRequested(() => {});
   try {
+    // The first run installs the CLI, which takes a while.
+    await vercelCli((line) => print(faint(line)));
     const configured = await readConfiguration(directory);
     let url = '';
     const parts = await startParts({ configured, dataDirectory, port, functionsUrl: () => url }, stops);
@@ -37,6 +40,7 @@ export async function vercel({ directory, dataDirectory, port }: CommandOptions)
     welcomed = true;
     welcomeDeveloper({
       command: 'dev:vercel',
+      env,
       url,
       wantedPort: port,
       parts,

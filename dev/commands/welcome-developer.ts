@@ -1,6 +1,8 @@
 import type { Parts } from '../parts/start-parts.ts';
-import { print, printAddresses, printCommands, printTitle } from '../terminal/print.ts';
-import { caution } from '../terminal/style.ts';
+import type { Variables } from '../settings/configuration.ts';
+import { printAddresses, printCommands, printTitle } from '../terminal/print.ts';
+import { noteLocalMode } from './note-local-mode.ts';
+import { noteTakenPort } from './note-taken-port.ts';
 
 /** The header of every call, for a shell. */
 export const AUTHORIZED = '-H "Authorization: Bearer $TOKEN"';
@@ -11,19 +13,20 @@ export function welcomeDeveloper(shown: {
   readonly wantedPort: number;
   readonly parts: Parts;
   readonly command: string;
+  /** What the functions run with. */
+  readonly env: Variables;
   readonly runsUnder: string;
 }): void {
-  const { command, url, wantedPort, parts, runsUnder } = shown;
+  const { command, env, url, wantedPort, parts, runsUnder } = shown;
   printTitle(command, 'Ctrl-C stops everything; what is stored stays');
-  if (wantedPort !== 0 && Number(new URL(url).port) !== wantedPort) {
-    print(caution(`Port ${wantedPort} is taken, so the functions are on ${new URL(url).port}.`));
-    print();
-  }
+  noteTakenPort(url, wantedPort);
   printAddresses([
+    { name: 'Page', url: `${url}/`, note: 'save keys and see them, in a browser' },
     { name: 'Functions', url, note: runsUnder },
     { name: 'Key store', ...parts.keyStore },
     { name: 'Issuer', ...parts.issuer },
   ]);
+  noteLocalMode(env, command);
   printCommands('Try it', [
     tokenCommand(parts.tokenUrl),
     [

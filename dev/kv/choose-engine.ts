@@ -17,7 +17,7 @@ export function chooseEngine(dataDirectory: string | undefined): 'embedded' | 'r
     if (REDIS_DATA.some((name) => existsSync(join(dataDirectory, name)))) {
       if (installed) return 'redis-server';
       throw new Error(
-        `The data in ${dataDirectory} was written by redis-server, which is not on the PATH any more.`,
+        `The data in ${dataDirectory} was written by redis-server, which is not on the PATH any more. Install redis-server again; or, to start over with an empty store, rename or remove that directory.`,
       );
     }
     if (existsSync(join(dataDirectory, EMBEDDED_LOG))) return 'embedded';

@@ -19,7 +19,7 @@ export function lockDirectory(directory: string): () => void {
     file.close();
     if (!isBusy(error)) throw error;
     throw new Error(
-      `Another KV is already running on ${directory}. Stop it first, or give this one its own directory.`,
+      `npm run dev already runs here, on the data in ${directory}. Stop it, or start this one on data of its own: npm run dev -- --data <directory>`,
     );
   }
   return () => file.close();

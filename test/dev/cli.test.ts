@@ -237,15 +237,47 @@ test('a malformed setting is named at the start, and its value is not shown', as
   expect(command.output()).not.toContain('not-a-master-key');
 });
 
+test('it says where the page is, and in local mode that keys go to .env too and how to keep users apart', async () => {
+  const local = await runDev(await temporaryDirectory());
+  expect(local.command.output()).toContain(`Page        ${local.url}/ `);
+  expect(local.command.output()).toContain('saved keys also go to .env, in plain text');
+  expect((await fetch(local.url)).status).toBe(200);
+  local.command.signal('SIGINT');
+  await local.command.exited;
+  const apart = await runDev(await temporaryDirectory(), { DEPLOY_ENV: 'production' });
+  expect(apart.command.output()).not.toContain('Local mode');
+});
+
+test('a second one on the same data says that the first runs, and which option gives it data of its own', async () => {
+  const directory = await temporaryDirectory();
+  await runDev(directory);
+  const second = runCommand(['dev', '--port', '0'], directory);
+  expect(await second.exited).toBe(1);
+  expect(second.output()).toContain('already runs here');
+  expect(second.output()).toContain('npm run dev -- --data <directory>');
+});
+
 test('it prints no colour where there is no terminal', async () => {
   const { command } = await runDev(await temporaryDirectory());
   expect(command.output()).not.toContain('\u001b[');
 });
 
 test('what it does not understand, it answers with what there is', async () => {
-  for (const args of [['nonsense'], ['dev', '--port', 'x'], ['dev', '--nonsense']]) {
+  for (const [args, complaint] of [
+    [['nonsense'], 'There is no such command.'],
+    [['dev', '--port', 'x'], '--port takes a number from 0 to 65535.'],
+    [['dev', '--nonsense'], "Unknown option '--nonsense'"],
+  ] as const) {
     const command = runCommand(args, await temporaryDirectory());
     expect(await command.exited).toBe(2);
+    expect(command.output()).toContain(complaint);
     expect(command.output()).toContain('npm run demo');
   }
+});
+
+test('asked for its usage it gives that, and all is well', async () => {
+  const command = runCommand(['dev', '--help'], await temporaryDirectory());
+  expect(await command.exited).toBe(0);
+  expect(command.output()).toContain('npm run demo');
+  expect(command.output()).not.toContain('✗');
 });

@@ -48,7 +48,9 @@ test('data of a redis-server that is gone is not passed over for an empty store'
   vi.stubEnv('PATH', temporaryDirectory());
   const dataDirectory = temporaryDirectory();
   mkdirSync(join(dataDirectory, 'appendonlydir'));
-  await expect(startKv({ dataDirectory })).rejects.toThrow(/not on the PATH any more/);
+  await expect(startKv({ dataDirectory })).rejects.toThrow(
+    /not on the PATH any more\. Install redis-server again; or/,
+  );
 });
 
 test.skipIf(!hasRedisServer)('with redis-server on the PATH it is that', async () => {

@@ -92,7 +92,7 @@ describeEachEngine('kill -9', (engine) => {
   test('the directory of a killed process is free', { timeout: 30_000 }, async () => {
     const dataDirectory = temporaryDirectory();
     const { child, kv } = await serveKv(engine, dataDirectory);
-    await expect(runKv({ engine, dataDirectory })).rejects.toThrow(/already running/);
+    await expect(runKv({ engine, dataDirectory })).rejects.toThrow(/already runs here/);
     await post(kv, ['SET', 'a', 1]);
     await kill(child);
     expect((await post(await runKv({ engine, dataDirectory }), ['GET', 'a'])).body).toEqual({ result: '1' });

@@ -123,7 +123,9 @@ describeEachEngine('what is kept', (engine) => {
   test('a second KV on the same directory is refused, and may start when the first has ended', async () => {
     const dataDirectory = temporaryDirectory();
     const first = await runKv({ engine, dataDirectory });
-    await expect(startKv({ engine, dataDirectory })).rejects.toThrow(`already running on ${dataDirectory}`);
+    await expect(startKv({ engine, dataDirectory })).rejects.toThrow(
+      `already runs here, on the data in ${dataDirectory}. Stop it, or start`,
+    );
     expect((await post(first, ['PING'])).status).toBe(200);
     await first.close();
     await runKv({ engine, dataDirectory });
