@@ -20,6 +20,8 @@ export type UserKeys = {
    *   from being used. Never somebody else's key. Error after the scope has closed.
    */
   get(provider: ProviderId): Promise<Secret>;
+  /** A key that was got and not used after all: nothing is noted of it, and its day gets the call back. */
+  giveBack(provider: ProviderId): void;
   /** The models the user has restricted a key to; undefined: any. Whoever knows the model must refuse others. */
   allowedModels(provider: ProviderId): readonly string[] | undefined;
   /**
@@ -78,6 +80,7 @@ export async function openUserKeys<T>(
       if (entry !== undefined && same) opened.set(provider, entry);
       return key;
     },
+    giveBack: (provider) => void used.delete(provider),
     allowedModels: from.allowedModels,
     learn(provider, verdict) {
       const entry = opened.get(provider);

@@ -5,6 +5,8 @@ import type { Secret } from '../secret.ts';
 export type ScopeKeys = {
   readonly covered: ReadonlySet<string>;
   readonly keys: ReadonlyMap<string, Secret>;
+  /** Told when the scope ends which variables gave their key to its code. */
+  readonly onEnd?: (read: ReadonlySet<string>) => void;
 };
 
 type View = {
@@ -20,14 +22,17 @@ type View = {
  */
 export class EnvironmentScope {
   readonly #covered: ReadonlySet<string>;
+  readonly #onEnd: ScopeKeys['onEnd'];
+  readonly #read = new Set<string>();
   #view: View;
   /** The view that `process.env = {…}` inside the request put aside. */
   #replaced: View | undefined;
   #process: unknown;
   #ended = false;
 
-  constructor({ covered, keys }: ScopeKeys) {
+  constructor({ covered, keys, onEnd }: ScopeKeys) {
     this.#covered = covered;
+    this.#onEnd = onEnd;
     this.#view = { keys: new Map(keys), own: undefined };
   }
 
@@ -35,9 +40,15 @@ export class EnvironmentScope {
     return typeof name === 'string' && this.#covered.has(name);
   }
 
+  hasKey(name: string): boolean {
+    return this.#view.keys.has(name);
+  }
+
   readKey(name: string): string | undefined {
     const key = this.#view.keys.get(name);
-    return typeof key === 'object' ? key.reveal() : key;
+    if (typeof key !== 'object') return key;
+    this.#read.add(name);
+    return key.reveal();
   }
 
   /** An assignment after the end is dropped: late code gets no key, not even one it brings along. */
@@ -92,6 +103,7 @@ export class EnvironmentScope {
     this.#view.keys.clear();
     this.#replaced?.keys.clear();
     this.#process = undefined;
+    this.#onEnd?.(this.#read);
   }
 
   #copyOthers(from: object): object {

@@ -34,7 +34,7 @@ export function createEnvironmentView(
     has(_target, name) {
       const scope = currentScope();
       if (scope === undefined) return Reflect.has(real, name);
-      return scope.covers(name) ? scope.readKey(name) !== undefined : Reflect.has(scope.others(real), name);
+      return scope.covers(name) ? scope.hasKey(name) : Reflect.has(scope.others(real), name);
     },
 
     set(_target, name, value: unknown, receiver) {

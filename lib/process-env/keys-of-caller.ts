@@ -1,4 +1,5 @@
 /** Who calls, and the keys that their scope answers with. */
+import { waitUntil } from '@vercel/functions';
 import { app } from '../app.ts';
 import { Problem } from '../errors.ts';
 import { preflight } from '../http/cors.ts';
@@ -11,7 +12,8 @@ import type { ScopeKeys } from './environment-scope.ts';
 
 /**
  * Verifies the caller and opens all of their keys, in one KV request; what is read from an environment has to
- * be there already. A preflight gives its answer instead.
+ * be there already. A preflight gives its answer instead. What was used is written down when the scope ends: the
+ * keys that its code has read, and no others.
  *
  * @throws Problem with 401, 429, 500 or 503.
  */
@@ -19,7 +21,19 @@ export async function openKeysOf(request: Request): Promise<ScopeKeys | Response
   const { authenticate, useKeys, allowedOrigins } = await app();
   if (isPreflight(request)) return preflight(request, allowedOrigins);
   const user = await authenticate(request);
-  return { covered: credentialVariables, keys: await useKeys(user, providerIds, openAll) };
+  return new Promise((resolve, reject) => {
+    const use = useKeys(user, providerIds, async (keys) => {
+      const opened = await openAll(keys);
+      const read = await new Promise<ReadonlySet<string>>((onEnd) => {
+        resolve({ covered: credentialVariables, keys: opened, onEnd });
+      });
+      for (const { id, variables } of catalogue) {
+        if (!variables.some((variable) => read.has(variable))) keys.giveBack(id);
+      }
+    });
+    // A Node response closes after the platform has seen its end; it waits for what is written then.
+    waitUntil(use.catch(reject));
+  });
 }
 
 async function openAll(keys: UserKeys): Promise<ReadonlyMap<string, Secret>> {

@@ -16,6 +16,8 @@ let keysEndpoint: HandlerModule;
 const operators = newProviderKey('sk-operator-');
 const anna = newProviderKey('sk-anna-');
 const ben = newProviderKey('sk-ben-');
+/** For what is written after an answer, on a machine that is busy. */
+const WAITING = { timeout: 20_000 };
 
 beforeAll(async () => {
   process.env.OPENAI_API_KEY = operators;
@@ -387,6 +389,54 @@ describe('refusals', () => {
     const wrapped = withUserEnv(() => expect.unreachable());
     await expect(Reflect.apply(wrapped, undefined, ['x'])).rejects.toThrow('withUserEnv wraps');
   });
+});
+
+it('notes a key as used only if its variable was read, once the answer is over', async () => {
+  for (const provider of ['openai', 'gemini']) await save('eva', provider, newProviderKey());
+  const token = await world.tokenFor('eva');
+  const guarding = { method: 'PATCH', token, json: { guards: { callsPerDay: 1 } } };
+  await call(keysEndpoint, '/api/keys/gemini', guarding);
+  const metadata = async (provider: string) =>
+    (await call(keysEndpoint, `/api/keys/${provider}`, { token })).json();
+
+  const handler = withUserEnv(() => {
+    const seen = ['GEMINI_API_KEY' in process.env, { ...process.env }.GEMINI_API_KEY ?? null];
+    let isFirst = true;
+    const body = new ReadableStream({
+      async pull(controller) {
+        await nextTurn();
+        if (isFirst) controller.enqueue(new TextEncoder().encode(JSON.stringify(seen)));
+        else if (process.env.OPENAI_API_KEY !== undefined) controller.close();
+        isFirst = false;
+      },
+    });
+    return new Response(body);
+  });
+  const answer = await handler(await requestOf('eva'));
+  expect(await metadata('openai')).toMatchObject({ lastUsedAt: null });
+  expect(await metadata('gemini')).toMatchObject({ guards: { callsToday: 1 } });
+  expect(await answer.json()).toEqual([true, null]);
+
+  // All of it is written in one request, so what is not there with the one is not there at all.
+  await expect.poll(() => metadata('openai'), WAITING).toMatchObject({ lastUsedAt: expect.any(String) });
+  expect(await metadata('gemini')).toMatchObject({ lastUsedAt: null, guards: { callsToday: 0 } });
+});
+
+it('notes what a Node handler has read after its response is closed', async () => {
+  await save('finn', 'openai', newProviderKey());
+  const token = await world.tokenFor('finn');
+  const wrapped = withUserEnv((_request: VercelRequest, response: VercelResponse) => {
+    response.once('close', () => process.env.OPENAI_API_KEY);
+    response.end();
+  });
+  const server = createServer(
+    (request, response) => void Reflect.apply(wrapped, undefined, [request, response]),
+  );
+  const origin = `http://${LOOPBACK}:${await listen(server)}`;
+  await fetch(origin, { headers: { authorization: `Bearer ${token}` } });
+  const metadata = async () => (await call(keysEndpoint, '/api/keys/openai', { token })).json();
+  await expect.poll(metadata, WAITING).toMatchObject({ lastUsedAt: expect.any(String) });
+  await closeServer(server);
 });
 
 it('a record that does not open reads as undefined and does not hide the others', async () => {
