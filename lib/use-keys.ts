@@ -94,7 +94,7 @@ export function createUseKeys(parts: {
             noteOpened(provider);
             const lastUsedAt = Date.parse(bundle.get(provider)?.lastUsedAt ?? '') || 0;
             if (!isStored || now.getTime() - lastUsedAt < USE_NOTE_INTERVAL_MS) return;
-            journal.also(() => noteUse(user, provider, now));
+            journal.also(noteUse(user, provider, now));
           },
           noteVerdict: createNoteVerdict({ kv, user, after }),
         },
@@ -104,7 +104,7 @@ export function createUseKeys(parts: {
       const unused = [...standings].flatMap(([provider, { isCounted }]) =>
         isCounted && !opened.has(provider) ? [provider] : [],
       );
-      if (unused.length > 0) journal.also((start) => giveBack(start, user, unused, now));
+      if (unused.length > 0) journal.also(giveBack(user, unused, now));
     }
   }
 

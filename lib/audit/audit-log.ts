@@ -4,8 +4,8 @@
  */
 import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
-import { type CallStart, lateWrite } from '../kv/erasure-mark.ts';
 import type { Ask } from '../kv/kv.ts';
+import type { LateWrite } from '../kv/late-writes.ts';
 import type { UserData } from '../kv/user-data.ts';
 import { type AuditEntry, auditEntry, auditFields } from './audit-entry.ts';
 
@@ -22,25 +22,25 @@ const auditKey = (user: UserId) => `userkeys:audit:${user}`;
 
 const DAY_MS = 24 * 60 * 60_000;
 
-/** Adds entries, unless the user was erased since `start`; older ones beyond the bounds go. At least one. */
+/** Adds entries, at least one; older ones beyond the bounds go. `now`: about the time of the write. */
 export function appendAudit(
-  start: CallStart,
   user: UserId,
   entries: readonly AuditEntry[],
   { maxEntries, maxAgeDays }: AuditBounds,
-): Ask<void> {
+  now: Date,
+): LateWrite {
   const maxAgeMs = maxAgeDays * DAY_MS;
-  const oldest = Math.max(0, start.atMs - maxAgeMs);
+  const oldest = Math.max(0, now.getTime() - maxAgeMs);
   const words = entries.flatMap((entry) => auditFields.flatMap((name) => [name, String(entry[name] ?? '')]));
-  return lateWrite(start, {
+  return {
     script: APPEND,
     keys: [auditKey(user)],
     args: [String(maxEntries), String(oldest), String(maxAgeMs), ...words],
-  });
+  };
 }
 
 const APPEND = `
-for i = 4, #ARGV - 1, ${2 * auditFields.length} do
+for i = 4, #ARGV, ${2 * auditFields.length} do
   redis.call('XADD', KEYS[1], 'MAXLEN', ARGV[1], '*', unpack(ARGV, i, i + ${2 * auditFields.length - 1}))
 end
 redis.call('XTRIM', KEYS[1], 'MINID', ARGV[2])

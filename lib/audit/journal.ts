@@ -3,9 +3,9 @@
  * All of it is written in one KV request after the response, and none of it can make a call fail.
  */
 import type { UserId } from '../identity/user-id.ts';
-import { askAll } from '../kv/ask-all.ts';
-import { type CallStart, callStart } from '../kv/erasure-mark.ts';
-import type { Ask, Kv } from '../kv/kv.ts';
+import { callStart } from '../kv/erasure-mark.ts';
+import type { Kv } from '../kv/kv.ts';
+import { type LateWrite, lateWrites } from '../kv/late-writes.ts';
 import { log } from '../log.ts';
 import type { Answer, Send } from '../outgoing/send.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
@@ -31,7 +31,7 @@ export type Journal = {
   /** A name that holds this is not written down: a key pasted in the place of a model's name. */
   conceal(secret: Secret): void;
   /** To be written along with the rest. */
-  also(write: (start: CallStart) => Ask<unknown>): void;
+  also(write: LateWrite): void;
   /** A `Send` for calls to the provider: timed, and the token figures in what it answers are read as it passes. */
   watch(send: Send): Send;
   /** The call is answered: with this status, or with nothing but an outcome. What is still passing is waited for. */
@@ -67,7 +67,7 @@ export function createJournals({
     } = action === undefined ? {} : { action };
     const opened: ProviderId[] = [];
     const concealed: Secret[] = [];
-    const writes: ((start: CallStart) => Ask<unknown>)[] = [];
+    const writes: LateWrite[] = [];
     /** The exchanges with providers, in order. */
     const exchanges: Promise<Metered>[] = [];
 
@@ -98,7 +98,6 @@ export function createJournals({
     async function write(answer: Parameters<Journal['end']>[0]): Promise<void> {
       await responseHandedOver();
       const metered = await Promise.all(exchanges);
-      const start = await callStart(user, startedAt);
       const entries = lines(answer, metered.at(-1));
       const { provider: called } = facts;
       const exchanged = called === undefined ? [] : metered.map((said) => [called, said] as const);
@@ -109,12 +108,12 @@ export function createJournals({
         tokens: said?.tokens,
       }));
       const kept = { at: startedAt, keepDays: bounds.usageMaxAgeDays };
-      const asks = [
-        ...writes.map((make) => make(start)),
-        ...(entries.length > 0 ? [appendAudit(start, user, entries, bounds.audit)] : []),
-        ...(calls.length > 0 ? [countUsage(start, user, calls, kept)] : []),
+      const all = [
+        ...writes,
+        ...(entries.length > 0 ? [appendAudit(user, entries, bounds.audit, startedAt)] : []),
+        ...(calls.length > 0 ? [countUsage(user, calls, kept)] : []),
       ];
-      if (asks.length > 0) await kv.ask(askAll<unknown>(asks));
+      if (all.length > 0) await kv.ask(lateWrites(await callStart(user, startedAt), all));
     }
 
     return {
@@ -122,7 +121,7 @@ export function createJournals({
       note: (more) => void Object.assign(facts, more),
       noteOpened: (provider) => void opened.push(provider),
       conceal: (secret) => void concealed.push(secret),
-      also: (make) => void writes.push(make),
+      also: (write) => void writes.push(write),
       watch: (send) => async (request) => {
         const answer: Answer = await stages.time('provider', () => send(request));
         const metered = meterAnswer(answer, request.signal);

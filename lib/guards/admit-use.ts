@@ -3,8 +3,8 @@
  * script, so that of any number of calls at the same time exactly as many pass as the user has said.
  */
 import type { UserId } from '../identity/user-id.ts';
-import { type CallStart, lateWrite } from '../kv/erasure-mark.ts';
 import type { Ask } from '../kv/kv.ts';
+import type { LateWrite } from '../kv/late-writes.ts';
 import { COUNTER_LIFETIME_SECONDS, judgeCount, rateWindow } from '../limits/rate-limit.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 import { recordsKey } from '../vault/bundle.ts';
@@ -153,18 +153,13 @@ end
 return answer`;
 
 /** Takes a call off the day's count of keys that it was counted for and did not use. */
-export function giveBack(
-  start: CallStart,
-  user: UserId,
-  providers: readonly ProviderId[],
-  now: Date,
-): Ask<void> {
-  return lateWrite(start, { script: GIVE_BACK, keys: [spentKey(user)], args: [dayOf(now), ...providers] });
+export function giveBack(user: UserId, providers: readonly ProviderId[], now: Date): LateWrite {
+  return { script: GIVE_BACK, keys: [spentKey(user)], args: [dayOf(now), ...providers] };
 }
 
 const GIVE_BACK = `
 if redis.call('HGET', KEYS[1], 'day') ~= ARGV[1] then return 0 end
-for i = 2, #ARGV - 1 do
+for i = 2, #ARGV do
   if tonumber(redis.call('HGET', KEYS[1], ARGV[i]) or '0') > 0 then redis.call('HINCRBY', KEYS[1], ARGV[i], -1) end
 end
 return 1`;

@@ -4,6 +4,7 @@ import type { UserId } from '../identity/user-id.ts';
 import { askAll } from '../kv/ask-all.ts';
 import { callStart } from '../kv/erasure-mark.ts';
 import type { Kv } from '../kv/kv.ts';
+import { lateWrites } from '../kv/late-writes.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 
 /** In one KV request, after the records are written. An entry that is lost stops nothing. */
@@ -20,7 +21,7 @@ export async function noteRotations(
     ...{ route: null, status: null, requestId: null, model: null, inputTokens: null, outputTokens: null },
   } as const;
   const asks = records.map(async ({ user, provider }) =>
-    appendAudit(await callStart(user, at), user, [{ ...entry, provider }], bounds),
+    lateWrites(await callStart(user, at), [appendAudit(user, [{ ...entry, provider }], bounds, at)]),
   );
   if (asks.length > 0) await kv.ask(askAll(await Promise.all(asks))).catch(() => undefined);
 }

@@ -3,8 +3,8 @@
  * so that old ones go by themselves. docs/storage-schema.md describes it.
  */
 import type { UserId } from '../identity/user-id.ts';
-import { type CallStart, lateWrite } from '../kv/erasure-mark.ts';
 import type { Ask } from '../kv/kv.ts';
+import type { LateWrite } from '../kv/late-writes.ts';
 import type { UserData } from '../kv/user-data.ts';
 import { findProvider, type ProviderId } from '../providers/catalogue.ts';
 import { type TokenFigures, type TokenKind, tokenKinds } from './token-figures.ts';
@@ -39,20 +39,19 @@ type CountedCall = {
   readonly tokens: TokenFigures | undefined;
 };
 
-/** Adds calls of one moment, unless the user was erased since `start`. At least one. */
+/** Adds calls of one moment, at least one. */
 export function countUsage(
-  start: CallStart,
   user: UserId,
   calls: readonly CountedCall[],
   { at, keepDays }: { readonly at: Date; readonly keepDays: number },
-): Ask<void> {
+): LateWrite {
   const [month, day] = [at.toISOString().slice(0, 7), at.toISOString().slice(8, 10)];
   const words = calls.flatMap(({ provider, model = NO_MODEL, tokens }) =>
     Object.entries({ calls: 1, measuredCalls: tokens === undefined ? 0 : 1, ...tokens }).flatMap(
       ([name, value]) => (value === 0 ? [] : [`${day} ${provider}`, model, name, String(value)]),
     ),
   );
-  return lateWrite(start, {
+  return {
     script: ADD,
     keys: [usageKey(month, user)],
     args: [
@@ -61,13 +60,13 @@ export function countUsage(
       String((keepDays + 31) * DAY_SECONDS),
       ...words,
     ],
-  });
+  };
 }
 
 /** Names of providers and models hold no white space. */
 const ADD = `
 local full = redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[1])
-for i = 3, #ARGV - 1, 4 do
+for i = 3, #ARGV, 4 do
   local row = ARGV[i] .. ' ' .. ARGV[i + 1] .. ' '
   if full and redis.call('HEXISTS', KEYS[1], row .. 'calls') == 0 then row = ARGV[i] .. ' ${NO_MODEL} ' end
   redis.call('HINCRBY', KEYS[1], row .. ARGV[i + 2], ARGV[i + 3])

@@ -6,6 +6,7 @@ import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
 import { type CallStart, ERASED, unlessErased } from '../kv/erasure-mark.ts';
 import type { Ask } from '../kv/kv.ts';
+import type { LateWrite } from '../kv/late-writes.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 import { kidOf } from './envelope.ts';
 import { type KeyRecord, readStoredRecord, type StoredRecord } from './key-record.ts';
@@ -91,13 +92,11 @@ redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
 return 1`;
 
 /** Writes down when a key was used, unless it was deleted meanwhile: a deleted key leaves nothing behind. */
-export function noteUse(user: UserId, provider: ProviderId, at: Date): Ask<void> {
+export function noteUse(user: UserId, provider: ProviderId, at: Date): LateWrite {
   return {
-    commands: 1,
-    add(batch) {
-      batch.eval(SET_IF_STORED, [recordsKey(user), usedKey(user)], [provider, at.toISOString()]);
-    },
-    read: () => undefined,
+    script: SET_IF_STORED,
+    keys: [recordsKey(user), usedKey(user)],
+    args: [provider, at.toISOString()],
   };
 }
 
