@@ -53,6 +53,9 @@ export const cardStyles = css`
     width: 1.1em;
     text-align: center;
   }
+  .facts .key {
+    flex-basis: 100%;
+  }
   .facts .hint {
     font-family: var(--uk-mono);
   }
@@ -110,9 +113,6 @@ export const cardStyles = css`
     .actions:has(> :nth-child(2)) button {
       border-color: var(--uk-line);
       padding-inline: 0.25rem;
-    }
-    .facts .key {
-      flex-basis: 100%;
     }
     .facts.left {
       margin-top: 0;
