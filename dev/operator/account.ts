@@ -4,7 +4,9 @@ import { parseArgs } from 'node:util';
 import { eraseUser } from '../../lib/account/erase-user.ts';
 import { exportUser } from '../../lib/account/export-user.ts';
 import { isUserId, type UserId } from '../../lib/identity/user-id.ts';
+import { explainUsage } from '../terminal/explain-usage.ts';
 import { print, printBad, printGood } from '../terminal/print.ts';
+import { countStored } from './count-stored.ts';
 import { findTraces } from './find-traces.ts';
 import { openVault, type Vault } from './open-vault.ts';
 import { runCommand } from './run-command.ts';
@@ -18,10 +20,7 @@ process.exit(await main());
 
 async function main(): Promise<number> {
   const given = readArguments();
-  if (given === undefined) {
-    print(USAGE);
-    return 2;
-  }
+  if (given === undefined) return explainUsage(USAGE);
   const { user, command, yes } = given;
   return runCommand(async () => {
     const vault = await openVault(process.cwd());
@@ -36,11 +35,19 @@ async function erase({ kv, clock, storeHost }: Vault, user: UserId, yes: boolean
     printBad('Nothing was erased.');
     return 1;
   }
+  const stored = await kv.ask(countStored(user, clock()));
+  // Also where nothing is stored: a save that is under way writes nothing then.
   await eraseUser(kv, user, clock());
   const traces = await findTraces(kv, user);
   if (traces.length > 0) {
     printBad(`Erased, and these are there again or were not known: ${traces.join(', ')}`);
     return 1;
+  }
+  if (stored === 0) {
+    print(
+      `Nothing was stored for this id on ${storeHost}. It has to be the sub of the user’s session token.`,
+    );
+    return 0;
   }
   printGood(`Every trace is erased from ${storeHost}; no KV key names the user.`);
   return 0;

@@ -3,6 +3,7 @@ import { parseArgs } from 'node:util';
 import { type AuditEntry, auditFields } from '../../lib/audit/audit-entry.ts';
 import { type AuditPage, readAudit } from '../../lib/audit/audit-log.ts';
 import { isUserId, type UserId } from '../../lib/identity/user-id.ts';
+import { explainUsage } from '../terminal/explain-usage.ts';
 import { print, printTable } from '../terminal/print.ts';
 import { bad, faint, good } from '../terminal/style.ts';
 import { openVault } from './open-vault.ts';
@@ -20,10 +21,7 @@ process.exit(await main());
 
 async function main(): Promise<number> {
   const given = readArguments();
-  if (given === undefined) {
-    print(USAGE);
-    return 2;
-  }
+  if (given === undefined) return explainUsage(USAGE);
   const { user, last, asJson } = given;
   return runCommand(async () => {
     const entries = await readNewest(user, last);

@@ -1,13 +1,14 @@
 /** What an operator may do with each master key, from a fresh count. */
 import type { Tally } from '../../lib/rotation/tally.ts';
 import type { KeyRing } from '../../lib/vault/key-ring.ts';
+import { count } from '../terminal/count.ts';
 import { print, printBad, printGood, printTable } from '../terminal/print.ts';
 import { bad, faint, good } from '../terminal/style.ts';
 
 /**
  * - `seals`: the current key.
  * - `needed`: on the ring, and records need it.
- * - `removable`: on the ring, and no record needs it. `final` when the store lets no deployment bring it back.
+ * - `removable`: on the ring, and no record needs it. `retired`: the store lets no deployment bring it back.
  * - `missing`: records need it and it is not on the ring.
  */
 export type KidVerdict = {
@@ -15,22 +16,33 @@ export type KidVerdict = {
   readonly records: number;
   readonly is: 'seals' | 'needed' | 'removable' | 'missing';
   readonly retired: boolean;
+  /** Known to be a key of former times, not one that was added to be promoted next. */
+  readonly former: boolean;
 };
 
-export function judgeKids(tally: Tally, ring: KeyRing, retired: ReadonlySet<string>): readonly KidVerdict[] {
+/** `emptied`: keys that records were found under before they were sealed anew. */
+export function judgeKids(
+  tally: Tally,
+  ring: KeyRing,
+  retired: ReadonlySet<string>,
+  emptied: ReadonlySet<string>,
+): readonly KidVerdict[] {
   const kids = new Set([...ring.kids, ...tally.left.keys()]);
   return [...kids].map((kid) => {
     const records = tally.left.get(kid) ?? 0;
     const onRing = ring.kids.has(kid);
     const unneeded = onRing ? 'removable' : 'missing';
     const is = kid === ring.currentKid ? 'seals' : onRing && records > 0 ? 'needed' : unneeded;
-    return { kid, records, is, retired: retired.has(kid) };
+    const isRetired = retired.has(kid);
+    return { kid, records, is, retired: isRetired, former: isRetired || emptied.has(kid) };
   });
 }
 
-/** 1 when something is left to do that this run should have done, or cannot do: records whose key is missing. */
+/** 1 when something is wrong, or was not done that this run should have done. What a dry run leaves to do is neither. */
 export function exitCodeOf(verdicts: readonly KidVerdict[], dryRun: boolean): number {
-  return verdicts.some(({ is }) => is === 'missing' || (is === 'needed' && !dryRun)) ? 1 : 0;
+  const isBad = ({ is, retired }: KidVerdict) =>
+    is === 'missing' || (is === 'needed' && !dryRun) || (is === 'seals' && retired);
+  return verdicts.some(isBad) ? 1 : 0;
 }
 
 export function printVerdicts(verdicts: readonly KidVerdict[], tally: Tally, dryRun: boolean): void {
@@ -42,9 +54,9 @@ export function printVerdicts(verdicts: readonly KidVerdict[], tally: Tally, dry
   print();
   if (tally.unreadable > 0) {
     print(
-      `${tally.unreadable} records open with no key: damaged, or moved from elsewhere. They were left alone;`,
+      `${count(tally.unreadable, 'record')} open with no key: damaged, or moved from elsewhere. Left alone;`,
     );
-    print('their users see them as unreadable and can save the key again.');
+    print('users see them as unreadable and can save the key again.');
     print();
   }
   for (const verdict of verdicts) printAdvice(verdict, dryRun);
@@ -61,9 +73,15 @@ function note(retired: boolean): string {
   return retired ? faint(', retired') : '';
 }
 
-function printAdvice({ kid, records, is, retired }: KidVerdict, dryRun: boolean): void {
+function printAdvice({ kid, records, is, retired, former }: KidVerdict, dryRun: boolean): void {
+  const needIt = `${count(records, 'record')} ${records === 1 ? 'needs' : 'need'} it`;
   switch (is) {
     case 'removable':
+      if (!former) {
+        print(`No record needs ${kid}. If you have just added it: put it first in VAULT_KEYS and deploy.`);
+        print(faint(`If it sealed before: npm run rotate -- --retire ${kid}, then remove it.`));
+        return;
+      }
       printGood(`${kid} can be removed from VAULT_KEYS: no record needs it.`);
       if (retired) return;
       print(
@@ -74,13 +92,11 @@ function printAdvice({ kid, records, is, retired }: KidVerdict, dryRun: boolean)
       print(faint(`it would come back. To rule that out first: npm run rotate -- --retire ${kid}`));
       return;
     case 'needed':
-      if (dryRun) print(`${records} records would be sealed anew: npm run rotate`);
-      printBad(`${kid} must stay in VAULT_KEYS: ${records} records need it.`);
+      if (dryRun) print(`${kid} must stay in VAULT_KEYS: ${needIt}. Next: npm run rotate`);
+      else printBad(`${kid} must stay in VAULT_KEYS: ${needIt}.`);
       return;
     case 'missing':
-      printBad(
-        `${kid} is not in VAULT_KEYS and ${records} records need it. Put it back, after the key that seals.`,
-      );
+      printBad(`${kid} is not in VAULT_KEYS and ${needIt}. Put it back, after the key that seals.`);
       return;
     case 'seals':
       if (retired) printBad(`${kid} is retired: nothing can be saved. npm run rotate -- --reinstate ${kid}`);

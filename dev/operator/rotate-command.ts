@@ -1,9 +1,10 @@
 import { countRecords } from '../../lib/rotation/count-records.ts';
-import { readRotationState } from '../../lib/rotation/rotation-state.ts';
+import { type RotationState, readRotationState } from '../../lib/rotation/rotation-state.ts';
 import { rotationStep } from '../../lib/rotation/rotation-step.ts';
-import { countLeft, type Tally } from '../../lib/rotation/tally.ts';
+import { countLeft, EMPTY_TALLY, type Tally } from '../../lib/rotation/tally.ts';
 import { readRetired } from '../../lib/vault/retired-kids.ts';
 import { createProgressBar } from '../migrate/progress-bar.ts';
+import { count } from '../terminal/count.ts';
 import { print, printTitle } from '../terminal/print.ts';
 import { faint } from '../terminal/style.ts';
 import { exitCodeOf, judgeKids, printVerdicts } from './kid-verdicts.ts';
@@ -20,45 +21,55 @@ const MAX_WALKS = 5;
  */
 export async function rotateRecords(vault: Vault, { dryRun }: { readonly dryRun: boolean }): Promise<number> {
   printTitle('rotate', `the store at ${vault.storeHost}, sealing under ${vault.ring.currentKid}`);
-  if (!dryRun) await goOn(vault);
-  let tally = await count(vault);
-  if (!dryRun) {
-    for (let walks = 0; walks < MAX_WALKS && countOld(vault, tally) > 0; walks += 1) {
-      await sealAnew(vault, tally.users);
-      tally = await count(vault);
-    }
+  const before = await vault.kv.ask(readRotationState());
+  const walks = dryRun ? [] : await goOn(vault, before);
+  let tally = await countAll(vault);
+  while (!dryRun && walks.length < MAX_WALKS && countOld(vault, tally) > 0) {
+    walks.push(await sealAnew(vault, tally.users));
+    tally = await countAll(vault);
   }
-  const verdicts = judgeKids(tally, vault.ring, await vault.kv.ask(readRetired()));
+  printCounts(tally, dryRun ? undefined : walks.reduce((sum, { resealed }) => sum + resealed, 0));
+  const seen = [before.last?.tally ?? EMPTY_TALLY, ...walks];
+  const emptied = new Set(seen.flatMap(({ found }) => [...found.keys()]));
+  const verdicts = judgeKids(tally, vault.ring, await vault.kv.ask(readRetired()), emptied);
   printVerdicts(verdicts, tally, dryRun);
   return exitCodeOf(verdicts, dryRun);
 }
 
 /** A walk that was cut off is finished first: counting everything before that would only take time. */
-async function goOn(vault: Vault): Promise<void> {
-  const { running, last } = await vault.kv.ask(readRotationState());
-  if (running?.target === vault.ring.currentKid) await sealAnew(vault, last?.tally.users ?? 0);
+async function goOn(vault: Vault, { running, last }: RotationState): Promise<Tally[]> {
+  if (running?.target !== vault.ring.currentKid) return [];
+  return [await sealAnew(vault, last?.tally.users ?? 0)];
 }
 
-async function count(vault: Vault): Promise<Tally> {
+async function countAll(vault: Vault): Promise<Tally> {
   const tally = await countRecords(vault, ({ users }) => {
     if (process.stderr.isTTY) process.stderr.write(`\r  counting: ${users} users\u001b[K`);
   });
   if (process.stderr.isTTY) process.stderr.write('\r\u001b[K');
-  const records = countLeft(tally, () => true) + tally.unreadable;
-  print(faint(`counted ${records} records of ${tally.users} users`));
   return tally;
 }
 
-async function sealAnew(vault: Vault, users: number): Promise<void> {
+function printCounts(tally: Tally, resealed: number | undefined): void {
+  const records = countLeft(tally, () => true) + tally.unreadable;
+  const sealed = resealed === undefined ? '' : `, ${resealed === 0 ? 'none' : resealed} sealed anew`;
+  print(faint(`${count(records, 'record')} of ${count(tally.users, 'user')}${sealed}`));
+}
+
+/** What the whole walk found and did, with what it had done before it was cut off. */
+async function sealAnew(vault: Vault, users: number): Promise<Tally> {
   const bar = createProgressBar(users, 'users', process.stderr);
   bar.show(0);
   for (;;) {
     const { outcome, state } = await rotationStep(vault, STEP, { evenIfIdle: true });
-    if (outcome !== 'more') break;
-    bar.show(state.running?.tally.users ?? 0);
+    if (outcome === 'more') {
+      bar.show(state.running?.tally.users ?? 0);
+      continue;
+    }
+    bar.show(users);
+    bar.finish();
+    return state.last?.tally ?? EMPTY_TALLY;
   }
-  bar.show(users);
-  bar.finish();
 }
 
 /** Records that open and are not under the current key yet. */

@@ -1,6 +1,6 @@
 /** `npm run rotate`: seals every stored key under the first master key, and says which others can go. */
 import { parseArgs } from 'node:util';
-import { print } from '../terminal/print.ts';
+import { explainUsage } from '../terminal/explain-usage.ts';
 import { openVault } from './open-vault.ts';
 import { reinstate, retire } from './retire-command.ts';
 import { rotateRecords } from './rotate-command.ts';
@@ -20,10 +20,7 @@ process.exit(await main());
 
 async function main(): Promise<number> {
   const given = readArguments();
-  if (given === undefined) {
-    print(USAGE);
-    return 2;
-  }
+  if (given === undefined) return explainUsage(USAGE);
   const { 'dry-run': dryRun, retire: retired, reinstate: reinstated } = given;
   return runCommand(async () => {
     const vault = await openVault(process.cwd());

@@ -60,6 +60,7 @@ describe('npm run rotate', () => {
     expect(text).toMatch(/k1 +2 +still needed/);
     expect(text).toContain('k1 must stay in VAULT_KEYS: 2 records need it.');
     expect(text).not.toContain('can be removed');
+    expect(text).not.toContain('✗');
     expect(await records()).toEqual(before);
   });
 
@@ -68,10 +69,21 @@ describe('npm run rotate', () => {
     const { code, text } = await rotate([k2, k1]);
     expect(code).toBe(0);
     expect(text).toContain('100 %');
+    expect(text.match(/3 records of 3 users, 3 sealed anew/g)).toHaveLength(1);
     expect(text).toContain('k1 can be removed from VAULT_KEYS: no record needs it.');
     const after = await rotate([k2]);
     expect(after.code).toBe(0);
     expect(after.text).toMatch(/k2 +3 +seals/);
+  });
+
+  test('does not advise to remove or retire a key that has just been added, to be promoted next', async () => {
+    await fill(k1, 'a');
+    for (const args of [['--dry-run'], []]) {
+      const { code, text } = await rotate([k1, k2], ...args);
+      expect(code).toBe(0);
+      expect(text).toContain('No record needs k2. If you have just added it: put it first in VAULT_KEYS');
+      expect(text).not.toContain('can be removed');
+    }
   });
 
   test('refuses to call a key removable that a record of an unknown provider needs', async () => {
@@ -88,7 +100,7 @@ describe('npm run rotate', () => {
     });
     const { code, text } = await rotate([k2, k1]);
     expect(code).toBe(1);
-    expect(text).toContain('k1 must stay in VAULT_KEYS: 1 records need it.');
+    expect(text).toContain('k1 must stay in VAULT_KEYS: 1 record needs it.');
     expect(text).not.toContain('can be removed');
   });
 
@@ -113,6 +125,7 @@ describe('npm run rotate', () => {
     expect(text).toMatch(/k1 +0 +not needed, retired/);
     await expect(fill(k1, 'b')).rejects.toMatchObject({ code: 'deployment_outdated' });
     expect((await rotate([k1, k2])).code).toBe(1);
+    expect((await rotate([k1, k2], '--dry-run')).code).toBe(1);
     expect((await rotate([k2, k1], '--reinstate', 'k1')).code).toBe(0);
     await fill(k1, 'b');
   });
@@ -120,6 +133,7 @@ describe('npm run rotate', () => {
   test('names what is missing in the settings, and takes them from .env.local', async () => {
     const bad = await rotate(['nonsense']);
     expect(bad).toMatchObject({ code: 1, text: expect.stringContaining('VAULT_KEYS: entry 1') });
+    expect(bad.text).toContain('Looked in the environment, and for .env.local and .env in ');
     const directory = await temporaryDirectory();
     await writeFiles(directory, {
       '.env.local': `KV_REST_API_URL=${store.url}\nKV_REST_API_TOKEN=${store.token}\nVAULT_KEYS=${k2}\n`,
@@ -131,6 +145,23 @@ describe('npm run rotate', () => {
       );
     });
     expect(code).toBe(0);
+  });
+
+  test('says in sentences that the store is down, why, and no raw log line', async () => {
+    await store.close();
+    const { code, text } = await rotate([k2]);
+    expect(code).toBe(1);
+    expect(text).toContain('The key store does not answer.');
+    expect(text).toContain('kv_failed reason=');
+    expect(text).not.toContain('{');
+    store = await startKv({ engine: 'embedded' });
+  });
+
+  test('gives its usage when asked, and leaves with 0', async () => {
+    expect(await rotate([k2], '--help')).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('--reinstate'),
+    });
   });
 
   test('explains itself when it is not understood', async () => {
@@ -156,9 +187,11 @@ describe('npm run account', () => {
     });
     expect((await account('erase', '--user', 'auth0|leaver')).code).toBe(1);
     expect((await dumpStore(store)).join()).toContain('leaver');
-    for (const _again of [1, 2]) {
-      expect((await account('erase', '--user', 'auth0|leaver', '--yes')).code).toBe(0);
-    }
+    const erased = await account('erase', '--user', 'auth0|leaver', '--yes');
+    expect(erased).toMatchObject({ code: 0, text: expect.stringContaining('Every trace is erased') });
+    const again = await account('erase', '--user', 'auth0|leaver', '--yes');
+    expect(again).toMatchObject({ code: 0, text: expect.stringContaining('Nothing was stored for this id') });
+    expect(again.text).not.toContain('✓');
     expect((await dumpStore(store)).join()).not.toContain('leaver');
     expect((await dumpStore(store)).join()).toContain('stayer');
   });
