@@ -144,15 +144,19 @@ async function passDown(
   return new Response(text === undefined ? null : redact(text), { status, headers });
 }
 
-/** The text of an error answer. One that cannot be read, too long or compressed unasked, is left out. */
+/**
+ * The text of an error answer. One that cannot be read is left out: too long, compressed unasked, or in another
+ * charset than UTF-8. UTF-16 that does not say so shows by its zero bytes.
+ */
 async function readError(answer: Answer): Promise<string | undefined> {
   const encoding = answer.headers.get('content-encoding') ?? 'identity';
-  if (encoding !== 'identity') {
+  const charset = /\bcharset\s*=\s*"?([^\s;"]*)/i.exec(answer.headers.get('content-type') ?? '')?.[1];
+  if (encoding !== 'identity' || !/^utf-?8$/i.test(charset ?? 'utf-8')) {
     await answer.body.cancel();
     return undefined;
   }
   const bytes = await readCapped(answer.body, PROVIDER_ERROR_MAX_BYTES);
-  return bytes === undefined ? undefined : new TextDecoder().decode(bytes);
+  return bytes === undefined || bytes.includes(0) ? undefined : new TextDecoder().decode(bytes);
 }
 
 /** The query, byte for byte, less the parameters that carry a key or the caller's token. */

@@ -1,23 +1,29 @@
 /**
- * Taking a key out of what a provider says about it: providers echo keys in errors, whole, masked or hashed.
- * Time is linear in the text, which is the provider's, and a caller can make a provider echo a long one.
+ * Taking a key out of what a provider says about it: providers echo keys in errors, whole, cut, masked, encoded or
+ * hashed. Time is linear in the text, which is the provider's, and a caller can make a provider echo a long one.
  */
 import type { Secret } from '../secret.ts';
+import { keyWindows, WINDOW } from './key-windows.ts';
+import { undoEscapes } from './undo-escapes.ts';
 
 const REPLACEMENT = '[key]';
-/** What providers put in the place of the middle of a key, also as JSON escapes of such characters. */
-const MASK = /(?:[*•·…●∗＊█■]|\.{2,}|#{3,}|x{4,}|X{4,}|\\u(?:2022|00b7|2026|25cf|2217|ff0a|2588|25a0))+/gi;
+/** What providers put in the place of the middle of a key. */
+const MASK = /(?:[*•·…●∗＊█■]|\.{2,}|#{3,}|x{4,})+|[[(<{](?:hidden|masked|redacted|truncated)[\])>}]/gi;
+const BRACKETS = new Set(['[]', '()', '<>', '{}']);
 /** Beside a mask, shorter pieces are no evidence of a key; in the middle of a longer word, more is needed. */
 const LEAST_PIECE = 2;
 const LEAST_PIECE_WITHIN_WORD = 4;
-/** No provider shows more of a key than this beside a mask. */
-const LONGEST_PIECE = 64;
-/** Without a mask beside it, a piece of a key has at least this many characters. */
-const LEAST_BARE_PIECE = 10;
-const LONG_WORD = new RegExp(`[\\w-]{${LEAST_BARE_PIECE},}`, 'g');
+/** A longer piece is found without a mask beside it. */
+const LONGEST_PIECE = 16;
 /** The end of a key told in words: "ending in abcd". */
 const TOLD_END =
-  /\b(end(?:s|ing) (?:in|with)|last (?:four|4)(?: \w+)?(?: are| is)?:?)(\s+["'`(]*)([\w-]{2,})/gi;
+  /\b(?:end(?:s|ing) (?:in|with)|last (?:four|4)(?: \w{1,20})?(?: are| is)?:?)\s{1,4}["'`(]{0,2}([\w-]{2,64})/gi;
+
+/** Beside these, words are made of whatever the key is made of. */
+const WORD_CHARACTERS = 'abcdefghijklmnopqrstuvwxyz0123456789_-';
+
+/** Told where a piece of the key begins in a text, and where it ends. */
+type Mark = (start: number, end: number) => void;
 
 /** A function that takes the key out of a text as it is: for answers without an error, which do not speak of keys. */
 export function createPlainRedactor(key: Secret): (text: string) => string {
@@ -25,52 +31,61 @@ export function createPlainRedactor(key: Secret): (text: string) => string {
 }
 
 /**
- * A function that takes the key out of a text: as it is, percent-encoded, JSON-escaped, in base64, its SHA-256,
- * masked, or a piece of it.
+ * A function that takes the key out of a text: every ten characters in a row of it, of its base64, its hexadecimal
+ * form and its SHA-256, and what shows of it beside a mask; in any case, and behind the escapes of JSON, URLs and
+ * HTML. A key of fewer than ten characters is found whole.
  */
 export async function createRedactor(key: Secret): Promise<(text: string) => string> {
   const value = key.reveal();
-  const whole = await wholeForms(value);
+  const windows = await keyWindows(value);
   return (text) => {
-    const withoutWhole = whole.reduce((rest, form) => rest.replaceAll(form, REPLACEMENT), text);
-    const withoutMasked = redactMasked(withoutWhole, value);
-    return withoutMasked
-      .replace(LONG_WORD, (word) =>
-        word.length <= value.length && value.includes(word) ? REPLACEMENT : word,
-      )
-      .replace(TOLD_END, (told, words: string, gap: string, piece: string) =>
-        value.endsWith(piece) ? `${words}${gap}${REPLACEMENT}` : told,
-      );
+    const marked = new Uint8Array(text.length);
+    for (const { plain, starts } of undoEscapes(text)) {
+      const mark: Mark = (start, end) => marked.fill(1, starts[start], starts[end]);
+      if (value.length < WINDOW) markWhole(plain, value, mark);
+      const folded = fold(plain);
+      markWindows(folded, windows, mark);
+      markMasked(folded, fold(value), mark);
+      markToldEnd(folded, fold(value), mark);
+    }
+    return replaceMarked(text, marked);
   };
 }
 
-async function wholeForms(value: string): Promise<readonly string[]> {
-  const percentEncoded = encodeURIComponent(value);
-  const jsonEscaped = JSON.stringify(value).slice(1, -1);
-  const hash = await sha256Hex(value);
-  const base64 = base64Of(value);
-  const forms = [
-    ...[value, jsonEscaped, jsonEscaped.replaceAll('/', '\\/')],
-    ...[percentEncoded, percentEncoded.replace(/%[0-9A-F]{2}/g, (triplet) => triplet.toLowerCase())],
-    ...[base64, base64.replaceAll('+', '-').replaceAll('/', '_'), hash, hash.toUpperCase()],
-  ];
-  return [...new Set(forms)].filter((form) => form !== '');
+function markWhole(text: string, value: string, mark: Mark): void {
+  for (let at = text.indexOf(value); at !== -1; at = text.indexOf(value, at + value.length)) {
+    mark(at, at + value.length);
+  }
 }
 
-/** Every mask that stands beside a beginning or an end of the key is replaced, together with those. */
-function redactMasked(text: string, value: string): string {
-  const parts: string[] = [];
-  let done = 0;
-  for (const match of text.matchAll(MASK)) {
-    const start = match.index;
-    const end = start + match[0].length;
-    const before = lengthOfBeginning(wordBefore(text, done, start, value.length), value);
-    const after = lengthOfEnding(wordAfter(text, end, value.length), value);
-    if (before === 0 && after === 0) continue;
-    parts.push(text.slice(done, start - before), REPLACEMENT);
-    done = end + after;
+function markWindows(text: string, windows: ReadonlySet<string>, mark: Mark): void {
+  for (let at = 0; at + WINDOW <= text.length; at += 1) {
+    if (windows.has(text.slice(at, at + WINDOW))) mark(at, at + WINDOW);
   }
-  return parts.join('') + text.slice(done);
+}
+
+/** Every mask that stands beside a beginning or an end of the key, together with those. */
+function markMasked(text: string, value: string, mark: Mark): void {
+  const ofWords = new Set([...WORD_CHARACTERS, ...value]);
+  for (const match of text.matchAll(MASK)) {
+    let start = match.index;
+    let end = start + match[0].length;
+    if (BRACKETS.has(text.charAt(start - 1) + text.charAt(end))) {
+      start -= 1;
+      end += 1;
+    }
+    const before = lengthOfBeginning(wordBefore(text, start, ofWords), value);
+    const after = lengthOfEnding(wordAfter(text, end, ofWords), value);
+    if (before > 0 || after > 0) mark(start - before, end + after);
+  }
+}
+
+function markToldEnd(text: string, value: string, mark: Mark): void {
+  for (const match of text.matchAll(TOLD_END)) {
+    const end = match.index + match[0].length;
+    const piece = match[1] ?? '';
+    if (value.endsWith(piece)) mark(end - piece.length, end);
+  }
 }
 
 /** How many characters at the end of `word` are a beginning of the key. */
@@ -94,21 +109,30 @@ function lengthOfEnding(word: string, value: string): number {
   return 0;
 }
 
-/** The word that ends at `end`, at most `longest` characters of it, and nothing before `from`. */
-function wordBefore(text: string, from: number, end: number, longest: number): string {
-  const window = text.slice(Math.max(from, end - Math.min(longest, LONGEST_PIECE)), end);
-  return /[\w-]*$/.exec(window)?.[0] ?? '';
+function wordBefore(text: string, end: number, ofWords: ReadonlySet<string>): string {
+  let start = end;
+  while (end - start < LONGEST_PIECE && start > 0 && ofWords.has(text.charAt(start - 1))) start -= 1;
+  return text.slice(start, end);
 }
 
-function wordAfter(text: string, start: number, longest: number): string {
-  return /^[\w-]*/.exec(text.slice(start, start + Math.min(longest, LONGEST_PIECE) + 1))?.[0] ?? '';
+function wordAfter(text: string, start: number, ofWords: ReadonlySet<string>): string {
+  let end = start;
+  while (end - start < LONGEST_PIECE && end < text.length && ofWords.has(text.charAt(end))) end += 1;
+  return text.slice(start, end);
 }
 
-function base64Of(value: string): string {
-  return btoa(String.fromCharCode(...new TextEncoder().encode(value))).replace(/=+$/, '');
+function replaceMarked(text: string, marked: Uint8Array): string {
+  const parts: string[] = [];
+  let done = 0;
+  for (let start = marked.indexOf(1); start !== -1; start = marked.indexOf(1, done)) {
+    parts.push(text.slice(done, start), REPLACEMENT);
+    const end = marked.indexOf(0, start);
+    done = end === -1 ? text.length : end;
+  }
+  return parts.join('') + text.slice(done);
 }
 
-async function sha256Hex(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text));
-  return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+/** ASCII alone, so that every character stays where it is. */
+function fold(text: string): string {
+  return text.replace(/[A-Z]+/g, (capitals) => capitals.toLowerCase());
 }

@@ -63,6 +63,29 @@ test('an error that came compressed unasked is left out rather than passed unrea
   expect(await response.text()).toBe('');
 });
 
+test.each([
+  ['application/json; charset=utf-16', Buffer.from(`{"error":"key ${key}"}`, 'utf16le')],
+  ['application/json', Buffer.from(`{"error":"key ${key}"}`, 'utf16le')],
+  ['text/plain; charset="utf-7"', Buffer.from(`key ${key}`)],
+  ['text/html;Charset = ISO-8859-1', Buffer.from(`key ${key}`)],
+])('an error in another charset than UTF-8 is left out: %s', async (type, body) => {
+  const response = await answeredWith((_call, outgoing) => {
+    outgoing.writeHead(401, { 'content-type': type }).end(body);
+  });
+  expect(response.status).toBe(401);
+  expect(await response.text()).toBe('');
+});
+
+test.each(['application/json', 'text/plain; charset=UTF-8', 'text/plain; charset="utf8"'])(
+  'an error of type %s is passed on',
+  async (type) => {
+    const response = await answeredWith((_call, outgoing) => {
+      outgoing.writeHead(400, { 'content-type': type }).end('wörds');
+    });
+    expect(await response.text()).toBe('wörds');
+  },
+);
+
 test('an error too long to be read is left out', async () => {
   const response = await answeredWith((_call, outgoing) => {
     outgoing.writeHead(500, { 'content-type': 'text/plain' });

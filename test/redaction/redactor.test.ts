@@ -11,8 +11,9 @@ const last = (length: number) => key.slice(-length);
 
 /** No piece of the key of eight characters or more, beyond what every such key begins with. */
 function expectNothingLeft(text: string): void {
+  const folded = text.toLowerCase();
   for (let start = 4; start + 8 <= key.length; start += 1) {
-    expect(text).not.toContain(key.slice(start, start + 8));
+    expect(folded).not.toContain(key.slice(start, start + 8).toLowerCase());
   }
 }
 
@@ -25,12 +26,24 @@ describe('a key echoed whole', () => {
     ['hashed', createHash('sha256').update(key).digest('hex')],
     ['hashed, in capitals', createHash('sha256').update(key).digest('hex').toUpperCase()],
     ['twice', `${key} and ${key}`],
+    ['in capitals', key.toUpperCase()],
+    ['in lower case', key.toLowerCase()],
+    ['glued to a word', `key_${key}_x`],
+    ['escaped in JSON', key.replaceAll('-', '\\u002D').replaceAll('s', '\\u0073')],
+    ['escaped in JSON within JSON', JSON.stringify(JSON.stringify({ k: key })).slice(1, -1)],
+    ['escaped in JSON within JSON, by number', key.replaceAll('-', '\\\\u002d')],
+    ['percent-encoded throughout', key.replace(/./g, (c) => `%${c.charCodeAt(0).toString(16)}`)],
+    ['percent-encoded twice', key.replace(/./g, (c) => `%25${c.charCodeAt(0).toString(16)}`)],
+    ['escaped in HTML', key.replaceAll('-', '&#45;').replaceAll('p', '&#x70;')],
+    ['in hexadecimal', Buffer.from(key).toString('hex')],
+    ['as a bearer token in base64', Buffer.from(`Bearer ${key}`).toString('base64')],
+    ['as a password in base64', Buffer.from(`:${key}`).toString('base64')],
+    ['as a password in base64url', Buffer.from(`ab${key}`).toString('base64url')],
   ])('%s', (_form, echo) => {
     const text = redact(`{"error":{"message":"Invalid API key: ${echo}"}}`);
     expect(text).toContain('[key]');
     expect(text).not.toContain(echo);
-    expectNothingLeft(text);
-    expect(() => JSON.parse(text)).not.toThrow();
+    expectNothingLeft(JSON.parse(text).error.message);
   });
 
   test.each(['a"quoted\\key', 'with/slashes/and+plus=', 'spaces in it'])('%s', async (odd) => {
@@ -61,10 +74,14 @@ describe('a key echoed masked', () => {
     ['with a mask escaped in JSON', masked('\\u2022\\u2022\\u2022', 8, 4)],
     ['the beginning alone', masked('***', 12, 0)],
     ['the end alone', masked('***', 0, 12)],
+    ['with dots in brackets', masked('[...]', 9, 9)],
+    ['with a word in brackets', masked('<hidden>', 9, 9)],
+    ['in capitals', masked('****', 8, 4).toUpperCase()],
   ])('%s', (_form, echo) => {
     const text = redact(`{"error":"Incorrect API key provided: ${echo}. See the docs."}`);
     expect(text).toContain('[key]');
     expect(text).not.toContain(last(4));
+    expect(text.toLowerCase()).not.toContain(last(4).toLowerCase());
     expectNothingLeft(text);
   });
 
@@ -74,6 +91,17 @@ describe('a key echoed masked', () => {
       expect(redact(`Your key ${words} is invalid`)).not.toContain(last(4));
     },
   );
+
+  test.each(['(truncated)', '...', '…', '', '_and_so_on', '.txt'])('cut off, with %j behind it', (rest) => {
+    expectNothingLeft(redact(`key_${first(28)}${rest}`));
+  });
+
+  test('cut off or masked, with dots in it', async () => {
+    const dotted = `AQ.${key.slice(8, 20)}.${key.slice(20, 34)}.${key.slice(34)}`;
+    const redactDotted = await createRedactor(new Secret(dotted));
+    expect(redactDotted(`key ${dotted.slice(0, 25)} (truncated)`)).toBe('key [key] (truncated)');
+    expect(redactDotted(`key ${dotted.slice(0, 7)}****${dotted.slice(-4)}, see`)).toBe('key [key], see');
+  });
 
   test('a long piece of it, without any mask', () => {
     expectNothingLeft(redact(`key ${first(20)} is unknown, and so is ${key.slice(10, 30)}`));
@@ -88,16 +116,51 @@ describe('what is no key stays', () => {
     'sk is no key',
     '{"id":"chatcmpl-0123456789abcdef0123456789abcdef"}',
     'ending in tears',
+    '{"path":"C:\\\\new\\\\x","quote":"\\"100%25 \\u00fc&#252;\\"","list":[1,...]}',
+    'Wait (...) and see [redacted], or SK-PROJ and xxxxxx',
+    'iİıK'.repeat(20),
   ])('%s', (text) => {
     expect(redact(text)).toBe(text);
   });
 });
 
+test('a short key is taken out whole', async () => {
+  const redactShort = await createRedactor(new Secret('abc-7'));
+  expect(redactShort('key abc-7 or abc%2D7, not ABC-7 or abc')).toBe('key [key] or [key], not ABC-7 or abc');
+});
+
+test('a megabyte is redacted in a moment, whatever the key', async () => {
+  const long = 'a'.repeat(4095);
+  const redactLong = await createRedactor(new Secret(`${long}c`));
+  for (const piece of [
+    'aaaaaaaaaab ',
+    `${'a'.repeat(2000)}b `,
+    `${'a'.repeat(63)}**`,
+    `ending in ${long} `,
+  ]) {
+    const text = piece.repeat(Math.floor((1024 * 1024) / piece.length));
+    const startedAt = performance.now();
+    redactLong(text);
+    expect(performance.now() - startedAt, piece.slice(0, 20)).toBeLessThan(3_000);
+  }
+});
+
 test('a megabyte is redacted in a moment, whatever it holds', () => {
-  for (const piece of ['a', 'a-', '*', '.', 'x', 'ab**', `${first(6)}...`, '\\u2022', `${first(9)} `]) {
+  for (const piece of [
+    '%2525',
+    'a',
+    'a-',
+    '*',
+    '.',
+    'x',
+    'ab**',
+    `${first(6)}...`,
+    '\\u2022',
+    `${first(9)} `,
+  ]) {
     const text = piece.repeat(Math.floor((1024 * 1024) / piece.length));
     const startedAt = performance.now();
     redact(text);
-    expect(performance.now() - startedAt, piece).toBeLessThan(1_500);
+    expect(performance.now() - startedAt, piece).toBeLessThan(3_000);
   }
 });
