@@ -6,8 +6,10 @@ import { createKv } from '../../lib/kv/kv.ts';
 import { openKeyRing } from '../../lib/open-key-ring.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import { unwrapWithKms } from '../../lib/vault/kms.ts';
+import { explainUsage } from '../terminal/explain-usage.ts';
+import { holdLogs } from '../terminal/hold-logs.ts';
 import { print, printBad } from '../terminal/print.ts';
-import { explainFailure } from './explain-failure.ts';
+import { explainDatabaseFailure, explainFileFailure } from './explain-failure.ts';
 import { migrate } from './migrate.ts';
 import type { Source } from './old-user.ts';
 import { printTally } from './print-tally.ts';
@@ -32,13 +34,16 @@ process.exitCode = await main();
 
 async function main(): Promise<number> {
   const given = readArguments();
-  if (given === undefined) {
-    print(USAGE);
-    return 2;
-  }
-  const { open, apply, settings } = given;
+  if (given === undefined) return explainUsage(USAGE);
+  const { open, explain, apply, settings } = given;
+  const lastLog = holdLogs();
   try {
     if (settings !== undefined) process.loadEnvFile(settings);
+  } catch (error) {
+    printBad(explainFileFailure(error, '--settings', settings ?? ''));
+    return 1;
+  }
+  try {
     const config = loadConfig();
     const kv = createKv(config.kv, createUndiciSend());
     const destination = { kv, ring: await openKeyRing(config, unwrapWithKms), begun: new Date() };
@@ -50,18 +55,35 @@ async function main(): Promise<number> {
       const tally = await migrate({ source, destination, steps, apply, onProgress });
       bar.finish();
       printTally(tally, apply);
-      return tally.counts.key.failed + tally.counts.session.failed > 0 ? 1 : 0;
+      const failures = tally.counts.key.failed + tally.counts.session.failed;
+      if (failures > 0) printReason(lastLog());
+      return failures > 0 ? 1 : 0;
     } finally {
       await source.close();
     }
   } catch (error) {
-    printBad(error instanceof ConfigError ? error.message : explainFailure(error));
+    if (error instanceof ConfigError) {
+      printBad(`Not configured. ${error.message}.`);
+      print(
+        `Looked in the environment${settings === undefined ? '; --settings names a file' : ` and ${settings}`}.`,
+      );
+    } else {
+      printBad(explain(error));
+      printReason(lastLog());
+    }
     return 1;
   }
 }
 
+/** What the key store or the keeper of the master keys said, where it is the reason. */
+function printReason(lastLog: string | undefined): void {
+  if (lastLog !== undefined) print(lastLog);
+}
+
 type Arguments = {
   readonly open: () => Promise<Source>;
+  /** What went wrong with it, in a sentence. */
+  readonly explain: (error: unknown) => string;
   readonly apply: boolean;
   readonly settings: string | undefined;
 };
@@ -82,9 +104,13 @@ function readArguments(): Arguments | undefined {
     const [from, ...rest] = positionals;
     if (rest.length > 0) return undefined;
     if (from === 'postgres') {
-      return { open: () => readPostgres(process.env.DATABASE_URL), apply, settings };
+      const explain = (error: unknown) => explainDatabaseFailure(error, process.env);
+      return { open: () => readPostgres(process.env.DATABASE_URL), explain, apply, settings };
     }
-    if (from === 'env' && isUserId(user)) return { open: () => readEnvFile(file, user), apply, settings };
+    if (from === 'env' && isUserId(user)) {
+      const explain = (error: unknown) => explainFileFailure(error, '--file', file);
+      return { open: () => readEnvFile(file, user), explain, apply, settings };
+    }
     return undefined;
   } catch {
     return undefined;

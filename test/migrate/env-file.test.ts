@@ -89,14 +89,25 @@ it.each([
   expect(code).toBe(2);
 });
 
-it('fails with a sentence when there is no file, or a setting is missing', async () => {
-  expect(await runMigrate(['env', '--user', 'anna', '--file', join(directory, 'none')], env)).toEqual({
+it('gives its usage when asked, and leaves with 0', async () => {
+  const { code, output } = await runMigrate(['--help'], env);
+  expect(output).toContain('npm run migrate -- env --user');
+  expect(code).toBe(0);
+});
+
+it('fails with a sentence when there is no file, or a setting is missing, and says where it looked', async () => {
+  const none = join(directory, 'none');
+  expect(await runMigrate(['env', '--user', 'anna', '--file', none], env)).toEqual({
     code: 1,
-    output: expect.stringContaining('There is no such file.'),
+    output: expect.stringContaining(`There is no such file (--file ${none}).`),
+  });
+  expect(await runMigrate([...args, '--settings', none], env)).toEqual({
+    code: 1,
+    output: expect.stringContaining(`There is no such file (--settings ${none}).`),
   });
   const { VAULT_KEYS: _, ...incomplete } = env;
   expect(await runMigrate(args, incomplete)).toEqual({
     code: 1,
-    output: expect.stringContaining('VAULT_KEYS'),
+    output: expect.stringMatching(/Not configured\. VAULT_KEYS.*\n.*Looked in the environment; --settings/),
   });
 });
