@@ -123,7 +123,7 @@ export const activityStyles = css`
     border-top: 0;
     color: var(--uk-muted);
     font-size: var(--uk-size-tiny);
-    white-space: nowrap;
+    vertical-align: bottom;
   }
   .usage .number {
     padding-inline-start: 1.25rem;

@@ -78,7 +78,11 @@ function relay(
       await once(outgoing, 'drain');
       answer.resume();
     });
-    answer.on('end', () => outgoing.end());
+    answer.on('end', async () => {
+      // Closed while the caller still writes, the connection would be reset, and the answer lost with it.
+      if (!incoming.complete) await once(incoming.resume(), 'close');
+      outgoing.end();
+    });
     answer.on('aborted', () => outgoing.destroy());
   });
   incoming.pipe(upward);
