@@ -1,5 +1,9 @@
 import { once } from 'node:events';
-import type { ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** How long a client may go on sending a request that has been answered. */
+const LINGER_MS = 5_000;
 
 /**
  * Sends a Web `Response`, chunk by chunk as it is produced and no faster than the client reads. When the
@@ -22,6 +26,7 @@ export async function writeWebResponse(response: Response, outgoing: ServerRespo
       if (!outgoing.write(chunk.value)) await drained(outgoing);
     }
     outgoing.off('close', stop);
+    await readRest(outgoing.req);
     outgoing.end();
   } catch {
     outgoing.destroy();
@@ -36,4 +41,13 @@ function headerPairs(headers: Headers): string[] {
 async function drained(outgoing: ServerResponse): Promise<void> {
   if (outgoing.destroyed) return;
   await Promise.race([once(outgoing, 'drain'), once(outgoing, 'close')]);
+}
+
+/**
+ * Lets a client that was answered early, such as with a 413, finish sending. Closed before that, the connection
+ * would be reset, and the answer lost with it.
+ */
+async function readRest(incoming: IncomingMessage): Promise<void> {
+  if (incoming.complete || incoming.destroyed) return;
+  await Promise.race([once(incoming.resume(), 'close'), delay(LINGER_MS, undefined, { ref: false })]);
 }
