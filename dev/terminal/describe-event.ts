@@ -42,6 +42,8 @@ export function describeLine(line: string): string | undefined {
   const parsed = LogLine.safeParse(parse(line));
   if (!parsed.success) return faint(line);
   const { level, event, time: _, frames, ...fields } = parsed.data;
+  // The host's own line has said it.
+  if (level === 'info' && event === 'call') return undefined;
   const rest = Object.entries(fields).map(([name, value]) => `${name}=${String(value)}`);
   const colour = level === 'error' ? bad : level === 'warn' ? caution : faint;
   const origin = typeof frames === 'string' ? faint(indented(frames.replaceAll(' < ', '\n'))) : '';
