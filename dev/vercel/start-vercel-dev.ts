@@ -37,16 +37,40 @@ export async function startVercelDev(options: {
   page?: string;
   onLog?: (line: string) => void;
 }): Promise<VercelDev> {
-  const { port = 0, env, page, onLog = () => {} } = options;
-  const cli = await vercelCli(onLog);
+  const { env, page } = options;
   const stage = await stageLinks({ issuer: env.AUTH_ISSUER ?? '', ...(page === undefined ? {} : { page }) });
+  try {
+    const running = await runVercelDev(stage, options);
+    return {
+      url: running.url,
+      async close() {
+        await running.close();
+        await stage.remove();
+      },
+    };
+  } catch (error) {
+    await stage.remove();
+    throw error;
+  }
+}
+
+/**
+ * Runs `vercel dev --local` in a project directory, on loopback, with `home` for its own files. It ends with `close`,
+ * and with this process, however that ends.
+ */
+export async function runVercelDev(
+  project: { readonly project: string; readonly home: string },
+  options: { port?: number; env?: Record<string, string>; onLog?: (line: string) => void } = {},
+): Promise<VercelDev> {
+  const { port = 0, env = {}, onLog = () => {} } = options;
+  const cli = await vercelCli(onLog);
   const child = spawn(
     process.execPath,
     [cli, 'dev', '--local', '--yes', '--listen', `${LOOPBACK}:${port}`],
     // A process group of its own, so that whatever the CLI started can be ended with it.
     {
-      cwd: stage.project,
-      env: { ...cliEnvironment(stage.home), ...env },
+      cwd: project.project,
+      env: { ...cliEnvironment(project.home), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     },
@@ -67,7 +91,6 @@ export async function startVercelDev(options: {
     clearTimeout(deadline);
     killGroup(child);
     process.off('exit', killWithUs);
-    await stage.remove();
   }
 
   try {

@@ -18,8 +18,8 @@ export function noContent(): Response {
 /**
  * The request's body, parsed by the schema.
  *
- * @throws Problem `body_too_large`, `body_incomplete`, `invalid_json`, or `invalid_request` with a JSON Pointer (RFC 6901) to each
- *   field that is wrong. No value of the body is repeated.
+ * @throws Problem `body_too_large`, `body_incomplete`, `invalid_json`, or `invalid_request` with a JSON Pointer
+ *   (RFC 6901) to each field that is wrong, twenty at most. No value of the body is repeated.
  */
 export async function readJson<T>(request: Request, schema: ZodType<T>, maxBytes: number): Promise<T> {
   const bytes = await readBody(request, maxBytes);

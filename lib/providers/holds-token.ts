@@ -12,7 +12,9 @@ export function holdsToken(text: string, token: Secret | undefined): boolean {
   let plain = text;
   for (let turn = 0; turn < TURNS; turn += 1) {
     if (plain.includes(token.reveal())) return true;
-    plain = plain.replace(ENCODED, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+    const decoded = plain.replace(ENCODED, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
+    if (decoded === plain) return false;
+    plain = decoded;
   }
   return plain.includes(token.reveal());
 }

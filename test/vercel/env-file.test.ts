@@ -1,14 +1,10 @@
 /** What local mode writes to `.env`, as a function of a developer's own project reads it under `vercel dev`. */
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { LOOPBACK } from '../../dev/http/listen.ts';
-import { cliEnvironment, vercelCli } from '../../dev/vercel/cli.ts';
+import { runVercelDev } from '../../dev/vercel/start-vercel-dev.ts';
 import { changeEnvFiles } from '../../lib/local/change-env-files.ts';
 import { catalogue } from '../../lib/providers/catalogue.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -31,33 +27,9 @@ test('a key written to .env is read back identically under vercel dev, and what 
   await writeFile(file, '# mine\nOWN="a value"\n');
   await changeEnvFiles(new Map([[file, values]]), async () => {});
 
-  const url = await startCli(project, await temporaryDirectory());
+  const { url, close } = await runVercelDev({ project, home: await temporaryDirectory() });
+  onTestFinished(close);
   const read = z.record(z.string(), z.string()).parse(await (await fetch(`${url}/api/env`)).json());
   for (const [name, value] of values) expect([name, read[name]]).toEqual([name, value]);
   expect(read).toMatchObject({ OWN: 'a value' });
 }, 180_000);
-
-/** The CLI in a project, on a port the system picks; it ends with the test. */
-async function startCli(project: string, home: string): Promise<string> {
-  const args = [await vercelCli(), 'dev', '--local', '--yes', '--listen', `${LOOPBACK}:0`];
-  const cli = spawn(process.execPath, args, {
-    cwd: project,
-    env: cliEnvironment(home),
-    stdio: ['ignore', 'pipe', 'pipe'],
-    detached: true,
-  });
-  onTestFinished(async () => {
-    const exited = once(cli, 'exit');
-    if (cli.pid !== undefined) process.kill(-cli.pid, 'SIGKILL');
-    await exited;
-  });
-  return new Promise((resolve, reject) => {
-    for (const stream of [cli.stdout, cli.stderr]) {
-      createInterface({ input: stream }).on('line', (line) => {
-        const url = /Available at (http:\/\/\S+)/.exec(line)?.[1];
-        if (url !== undefined) resolve(url);
-      });
-    }
-    cli.once('exit', () => reject(new Error('vercel dev did not start')));
-  });
-}
