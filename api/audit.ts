@@ -1,5 +1,5 @@
 import { app, endpoint } from '../lib/app.ts';
-import { auditQuery, auditResponse } from '../lib/audit/audit-call.ts';
+import { auditQuery, auditResponse } from '../lib/handlers/audit.ts';
 import { readAudit } from '../lib/audit/audit-log.ts';
 import { route } from '../lib/http/endpoint.ts';
 

@@ -1,5 +1,5 @@
 import { app, endpoint } from '../lib/app.ts';
-import { proxyCall } from '../lib/calls.ts';
+import { proxyCall } from '../lib/handlers/proxy.ts';
 import { route } from '../lib/http/endpoint.ts';
 import { findProvider } from '../lib/providers/catalogue.ts';
 

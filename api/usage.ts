@@ -1,7 +1,7 @@
 import { app, endpoint } from '../lib/app.ts';
 import { route } from '../lib/http/endpoint.ts';
 import { json } from '../lib/http/json.ts';
-import { describeUsage, rangeOf, usageQuery } from '../lib/usage/usage-call.ts';
+import { describeUsage, rangeOf, usageQuery } from '../lib/handlers/usage.ts';
 import { readUsage } from '../lib/usage/usage-ledger.ts';
 
 export const { GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS } = endpoint('/api/usage', {

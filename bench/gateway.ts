@@ -7,7 +7,7 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { z } from 'zod';
-import { providerOf, proxyCall } from '../lib/calls.ts';
+import { providerOf, proxyCall } from '../lib/handlers/proxy.ts';
 import { composeApp } from '../lib/compose.ts';
 import { loadConfig } from '../lib/config.ts';
 import { createEndpoint, route } from '../lib/http/endpoint.ts';

@@ -1,5 +1,5 @@
 /** Putting the parts together for one configuration. Everything a part needs is handed to it here. */
-import { type Account, createAccount } from './account/account.ts';
+import { type Account, createAccount } from './handlers/account.ts';
 import { createJournals } from './audit/journal.ts';
 import { type Config, ConfigError } from './config.ts';
 import { Problem } from './errors.ts';
@@ -8,18 +8,18 @@ import { findToken } from './identity/find-token.ts';
 import { createIssuerKeys } from './identity/issuer-keys.ts';
 import { createPublicKey } from './identity/public-key.ts';
 import { createTokenVerifier } from './identity/verify-token.ts';
-import { createHoldKeys } from './keys/hold-keys.ts';
-import { createKeys, type Keys } from './keys/keys.ts';
+import { createHoldKeys } from './keys/stored-keys.ts';
+import { createKeys, type Keys } from './handlers/key.ts';
 import { createKv, type Kv } from './kv/kv.ts';
 import { nothing } from './kv/nothing.ts';
 import { type Admit, createAdmit } from './limits/admit.ts';
 import type { LocalKeys } from './local/local-keys.ts';
-import { createOnboarding, type Onboarding } from './onboarding/onboarding.ts';
+import { createOnboarding, type Onboarding } from './handlers/onboarding.ts';
 import { openKeyRing } from './open-key-ring.ts';
 import type { Send } from './outgoing/send.ts';
-import type { Via } from './providers/forward.ts';
+import type { Via } from './gateway/forward.ts';
 import type { Tracing } from './telemetry/tracing.ts';
-import { createUseKeys, type UseKeys } from './use-keys.ts';
+import { createUseKeys, type UseKeys } from './keys/key-scope.ts';
 import type { KeyRing } from './vault/key-ring.ts';
 import type { UnwrapKeys } from './vault/wrapped-keys.ts';
 

@@ -5,9 +5,9 @@
 import { Problem } from './errors.ts';
 import type { UserId } from './identity/user-id.ts';
 import { findProvider, type ProviderId } from './providers/catalogue.ts';
-import type { KeyVerdict } from './providers/judge-answer.ts';
+import type { KeyVerdict } from './providers/key-check-result.ts';
 import type { Secret } from './secret.ts';
-import type { Bundle, BundleEntry } from './vault/bundle.ts';
+import type { Bundle, BundleEntry } from './vault/records.ts';
 import { openKey } from './vault/envelope.ts';
 import type { KeyRing } from './vault/key-ring.ts';
 

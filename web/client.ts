@@ -2,7 +2,7 @@
  * The browser client of this deployment: everything a page does with its user's keys. A key goes in through
  * `save` and never comes out again, except one that is made for the browser.
  */
-import type { PromptRequest } from '../lib/providers/generate-body.ts';
+import type { PromptRequest } from '../lib/generate/generate-body.ts';
 import { createActivity } from './client/activity.ts';
 import {
   type CheckedKey,

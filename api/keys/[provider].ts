@@ -1,5 +1,5 @@
 import { app, endpoint } from '../../lib/app.ts';
-import { providerOf } from '../../lib/calls.ts';
+import { providerOf } from '../../lib/handlers/proxy.ts';
 import { guardsPatch } from '../../lib/guards/guards.ts';
 import { route } from '../../lib/http/endpoint.ts';
 import { json, noContent } from '../../lib/http/json.ts';

@@ -2,10 +2,10 @@
 
 import { Problem, type ProblemCode } from '../../lib/errors.ts';
 import type { UserId } from '../../lib/identity/user-id.ts';
-import { createHoldKeys, type HeldKey } from '../../lib/keys/hold-keys.ts';
-import { callStart } from '../../lib/kv/erasure-mark.ts';
+import { createHoldKeys, type HeldKey } from '../../lib/keys/stored-keys.ts';
+import { callStart } from '../../lib/kv/erasure.ts';
 import type { Ask, Kv } from '../../lib/kv/kv.ts';
-import { readBundle, replaceRecord } from '../../lib/vault/bundle.ts';
+import { readBundle, replaceRecord } from '../../lib/vault/records.ts';
 import { sealKey } from '../../lib/vault/envelope.ts';
 import { hintOf, type KeyRecord } from '../../lib/vault/key-record.ts';
 import type { KeyRing } from '../../lib/vault/key-ring.ts';

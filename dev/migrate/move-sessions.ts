@@ -1,5 +1,5 @@
 /** Moves onboarding sessions of several users at once. One that a user has begun in the new system stays. */
-import { callStart } from '../../lib/kv/erasure-mark.ts';
+import { callStart } from '../../lib/kv/erasure.ts';
 import { askTogether } from './ask-together.ts';
 import type { Destination } from './move-keys.ts';
 import type { Outcome } from './outcome.ts';

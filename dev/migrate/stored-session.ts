@@ -3,7 +3,7 @@
  * functions themselves only ever start a session now; a test reads what is written here with their code.
  */
 import type { UserId } from '../../lib/identity/user-id.ts';
-import { type CallStart, unlessErased } from '../../lib/kv/erasure-mark.ts';
+import { type CallStart, unlessErased } from '../../lib/kv/erasure.ts';
 import type { Ask } from '../../lib/kv/kv.ts';
 import { type StepRecord, sessionKey } from '../../lib/onboarding/session.ts';
 import type { PlannedSession } from './plan-user.ts';

@@ -1,4 +1,4 @@
-import { allUserData } from '../../lib/account/all-user-data.ts';
+import { allUserData } from '../../lib/account/account-data.ts';
 import type { UserId } from '../../lib/identity/user-id.ts';
 import type { Ask } from '../../lib/kv/kv.ts';
 

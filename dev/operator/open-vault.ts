@@ -4,7 +4,7 @@ import { loadVaultConfig } from '../../lib/config.ts';
 import { createKv } from '../../lib/kv/kv.ts';
 import { openKeyRing } from '../../lib/open-key-ring.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
-import type { Rotation } from '../../lib/rotation/rotation-step.ts';
+import type { Rotation } from '../../lib/rotation/rotation.ts';
 import { unwrapWithKms } from '../../lib/vault/kms.ts';
 import { readConfiguration } from '../settings/configuration.ts';
 

@@ -1,6 +1,6 @@
 import { countRecords } from '../../lib/rotation/count-records.ts';
 import { type RotationState, readRotationState } from '../../lib/rotation/rotation-state.ts';
-import { rotationStep } from '../../lib/rotation/rotation-step.ts';
+import { rotationStep } from '../../lib/rotation/rotation.ts';
 import { countLeft, EMPTY_TALLY, type Tally } from '../../lib/rotation/tally.ts';
 import { readRetired } from '../../lib/vault/retired-kids.ts';
 import { createProgressBar } from '../migrate/progress-bar.ts';

@@ -1,7 +1,7 @@
 import type { UserId } from '../identity/user-id.ts';
-import { callStart, markErased } from '../kv/erasure-mark.ts';
+import { callStart, markErased } from '../kv/erasure.ts';
 import { type Ask, both, type Kv } from '../kv/kv.ts';
-import { allUserData } from './all-user-data.ts';
+import { allUserData } from './account-data.ts';
 
 /**
  * Erases every trace of a user in one request. The mark comes first: whatever was under way, a save that still

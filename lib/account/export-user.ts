@@ -1,6 +1,6 @@
 import type { UserId } from '../identity/user-id.ts';
 import type { Kv } from '../kv/kv.ts';
-import { allUserData } from './all-user-data.ts';
+import { allUserData } from './account-data.ts';
 
 export type UserExport = {
   readonly user: string;

@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
 import type { Ask } from '../kv/kv.ts';
-import type { LateWrite } from '../kv/late-writes.ts';
+import type { LateWrite } from '../kv/deferred-writes.ts';
 import type { UserData } from '../kv/user-data.ts';
 import { type AuditEntry, auditEntry, auditFields } from './audit-entry.ts';
 

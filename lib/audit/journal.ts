@@ -3,9 +3,9 @@
  * All of it is written in one KV request after the response, and none of it can make a call fail.
  */
 import type { UserId } from '../identity/user-id.ts';
-import { callStart } from '../kv/erasure-mark.ts';
+import { callStart } from '../kv/erasure.ts';
 import type { Kv } from '../kv/kv.ts';
-import { type LateWrite, lateWrites } from '../kv/late-writes.ts';
+import { type LateWrite, lateWrites } from '../kv/deferred-writes.ts';
 import { log } from '../log.ts';
 import type { Answer, Send } from '../outgoing/send.ts';
 import type { ProviderId } from '../providers/catalogue.ts';

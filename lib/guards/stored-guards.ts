@@ -6,7 +6,7 @@ import type { UserId } from '../identity/user-id.ts';
 import type { Ask } from '../kv/kv.ts';
 import type { UserData } from '../kv/user-data.ts';
 import { type ProviderId, providerIds } from '../providers/catalogue.ts';
-import { recordsKey } from '../vault/bundle.ts';
+import { recordsKey } from '../vault/records.ts';
 import type { Guards, GuardsPatch, GuardsView } from './guards.ts';
 
 export const guardsKey = (user: UserId) => `userkeys:guards:${user}`;

@@ -5,7 +5,7 @@
 import type { ZodType } from 'zod';
 import type { AuditAction } from '../audit/audit-entry.ts';
 import type { Journal, OpenJournal } from '../audit/journal.ts';
-import { JSON_MAX_BYTES } from '../deadlines.ts';
+import { JSON_MAX_BYTES } from '../limits.ts';
 import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
 import { describeOrigin, log } from '../log.ts';

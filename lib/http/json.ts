@@ -1,6 +1,6 @@
 /** JSON in and out. */
 import type { ZodType } from 'zod';
-import { JSON_MAX_DEPTH, JSON_MAX_VALUES } from '../deadlines.ts';
+import { JSON_MAX_DEPTH, JSON_MAX_VALUES } from '../limits.ts';
 import { type FieldError, Problem } from '../errors.ts';
 import { readCapped } from '../outgoing/read-capped.ts';
 

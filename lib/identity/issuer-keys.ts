@@ -12,7 +12,7 @@ import {
   JWKS_RETRY_MS,
   JWKS_STALE_MS,
   JWKS_TIMEOUT_MS,
-} from '../deadlines.ts';
+} from '../limits.ts';
 import { Problem } from '../errors.ts';
 import { log } from '../log.ts';
 import { readCapped } from '../outgoing/read-capped.ts';

@@ -2,9 +2,9 @@
 import { z } from 'zod';
 import { guardsView } from '../guards/guards.ts';
 import { type ProviderId, providerIds } from '../providers/catalogue.ts';
-import type { KeyVerdict } from '../providers/judge-answer.ts';
+import type { KeyVerdict } from '../providers/key-check-result.ts';
 import type { Secret } from '../secret.ts';
-import type { BundleEntry } from '../vault/bundle.ts';
+import type { BundleEntry } from '../vault/records.ts';
 import { hintOf, type KeyRecord, keyStatus } from '../vault/key-record.ts';
 
 export const keyMetadata = z.object({

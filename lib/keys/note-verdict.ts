@@ -2,7 +2,7 @@
 import type { UserId } from '../identity/user-id.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
-import type { KeyVerdict } from '../providers/judge-answer.ts';
+import type { KeyVerdict } from '../providers/key-check-result.ts';
 import type { StoredRecord } from '../vault/key-record.ts';
 import { writeStatus } from '../vault/write-status.ts';
 

@@ -4,7 +4,7 @@
  * nowhere.
  */
 import { VercelKV } from '@vercel/kv';
-import { KV_MAX_ANSWER_BYTES, KV_TIMEOUT_MS } from '../deadlines.ts';
+import { KV_MAX_ANSWER_BYTES, KV_TIMEOUT_MS } from '../limits.ts';
 import { Problem } from '../errors.ts';
 import { log } from '../log.ts';
 import { readCapped } from '../outgoing/read-capped.ts';

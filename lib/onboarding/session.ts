@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
-import { type CallStart, STOP_IF_ERASED } from '../kv/erasure-mark.ts';
+import { type CallStart, STOP_IF_ERASED } from '../kv/erasure.ts';
 import type { Ask } from '../kv/kv.ts';
 
 const stepRecord = z.object({

@@ -1,5 +1,5 @@
 /** How much of an answer goes to a client library, which would read one of any size into memory. */
-import { JSON_MAX_ANSWER_BYTES, PROVIDER_ERROR_MAX_BYTES, PROVIDER_EVENT_MAX_BYTES } from '../deadlines.ts';
+import { JSON_MAX_ANSWER_BYTES, PROVIDER_ERROR_MAX_BYTES, PROVIDER_EVENT_MAX_BYTES } from '../limits.ts';
 import { type Answer, SendError } from './send.ts';
 
 /**

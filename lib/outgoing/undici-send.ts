@@ -1,8 +1,8 @@
 /** `Send` for Node. A third of the CPU of global `fetch` for the same exchange; see bench/. */
 import { Readable } from 'node:stream';
 import { Agent, errors, request } from 'undici';
-import { CONNECT_TIMEOUT_MS } from '../deadlines.ts';
-import { startDeadline } from './patient-deadline.ts';
+import { CONNECT_TIMEOUT_MS } from '../limits.ts';
+import { startDeadline } from './idle-time-deadline.ts';
 import { type Send, SendError } from './send.ts';
 
 /**

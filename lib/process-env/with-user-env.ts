@@ -8,7 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { VercelRequest, VercelResponse } from '@vercel/node';
 import { decideMode } from '../config.ts';
 import { Problem } from '../errors.ts';
-import { openKeysOf } from './keys-of-caller.ts';
+import { openKeysOf } from './caller-scope.ts';
 import { refusal, writeRefusal } from './refusal.ts';
 import { installScopedEnvironment } from './scoped-environment.ts';
 import { serveInScope, whenClosed } from './scoped-exchange.ts';

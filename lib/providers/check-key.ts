@@ -1,11 +1,11 @@
 /** Asking a provider whether it accepts a key, by a call that costs nothing. */
-import { KEY_CHECK_MAX_ANSWER_BYTES, KEY_CHECK_TIMEOUT_MS } from '../deadlines.ts';
+import { KEY_CHECK_MAX_ANSWER_BYTES, KEY_CHECK_TIMEOUT_MS } from '../limits.ts';
 import { readCapped } from '../outgoing/read-capped.ts';
 import { type Send, SendError } from '../outgoing/send.ts';
 import type { Secret } from '../secret.ts';
 import type { Provider, ProviderId } from './catalogue.ts';
 import { credentialHeader } from './credential.ts';
-import { judgeCheck, type KeyVerdict } from './judge-answer.ts';
+import { judgeCheck, type KeyVerdict } from './key-check-result.ts';
 import { type BaseUrls, providerBase } from './provider-url.ts';
 
 /**

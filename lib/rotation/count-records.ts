@@ -1,8 +1,8 @@
 import { readRotationState, writeRotationState } from './rotation-state.ts';
-import type { Rotation } from './rotation-step.ts';
-import { SCAN_START } from './stored-records.ts';
+import type { Rotation } from './rotation.ts';
+import { SCAN_START } from './found-records.ts';
 import { addTallies, EMPTY_TALLY, type Tally } from './tally.ts';
-import { walkPage } from './walk-page.ts';
+import { walkPage } from './walk.ts';
 
 /**
  * Counts every record by its `kid` in one uninterrupted walk and seals nothing. This is what says that a key can

@@ -2,7 +2,7 @@ import type { ProviderId } from '../providers/catalogue.ts';
 import { openKey, sealKey } from '../vault/envelope.ts';
 import type { KeyRecord } from '../vault/key-record.ts';
 import type { KeyRing } from '../vault/key-ring.ts';
-import type { FoundRecord } from './stored-records.ts';
+import type { FoundRecord } from './found-records.ts';
 
 /**
  * What is to be done with a record.

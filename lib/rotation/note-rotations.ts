@@ -2,9 +2,9 @@
 import { type AuditBounds, appendAudit } from '../audit/audit-log.ts';
 import type { UserId } from '../identity/user-id.ts';
 import { askAll } from '../kv/ask-all.ts';
-import { callStart } from '../kv/erasure-mark.ts';
+import { callStart } from '../kv/erasure.ts';
 import type { Kv } from '../kv/kv.ts';
-import { lateWrites } from '../kv/late-writes.ts';
+import { lateWrites } from '../kv/deferred-writes.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 
 /** In one KV request, after the records are written. An entry that is lost stops nothing. */

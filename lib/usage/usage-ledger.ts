@@ -4,7 +4,7 @@
  */
 import type { UserId } from '../identity/user-id.ts';
 import type { Ask } from '../kv/kv.ts';
-import type { LateWrite } from '../kv/late-writes.ts';
+import type { LateWrite } from '../kv/deferred-writes.ts';
 import type { UserData } from '../kv/user-data.ts';
 import { findProvider, type ProviderId } from '../providers/catalogue.ts';
 import { type TokenFigures, type TokenKind, tokenKinds } from './token-figures.ts';

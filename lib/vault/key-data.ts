@@ -1,7 +1,7 @@
 import { both } from '../kv/kv.ts';
 import { readFields } from '../kv/read-fields.ts';
 import type { UserData } from '../kv/user-data.ts';
-import { bundleKeys } from './bundle.ts';
+import { bundleKeys } from './records.ts';
 import { parseStoredRecord } from './key-record.ts';
 
 /** A user's stored keys without the keys: also those of providers that are in no catalogue any more. */

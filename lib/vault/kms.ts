@@ -4,7 +4,7 @@
  */
 import type { KMSClientConfig } from '@aws-sdk/client-kms';
 import { z } from 'zod';
-import { KMS_TIMEOUT_MS } from '../deadlines.ts';
+import { KMS_TIMEOUT_MS } from '../limits.ts';
 import { Problem } from '../errors.ts';
 import { log } from '../log.ts';
 import { checkMasterKey } from './master-keys.ts';

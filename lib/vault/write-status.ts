@@ -2,7 +2,7 @@
 import type { UserId } from '../identity/user-id.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
-import { readBundle, replaceRecord } from './bundle.ts';
+import { readBundle, replaceRecord } from './records.ts';
 import type { KeyRecord, KeyStatus, StoredRecord } from './key-record.ts';
 
 /** How often it tries again while others write the same record. */

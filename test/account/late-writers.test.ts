@@ -1,7 +1,7 @@
 /** What was under way when a user left. */
 import { createClient } from '@vercel/kv';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { callStart, lateWrite } from '../../lib/kv/erasure-mark.ts';
+import { callStart, lateWrite } from '../../lib/kv/erasure.ts';
 import { connect, userId } from '../rotation/fill-store.ts';
 import { type Answer, json, usual } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';

@@ -2,7 +2,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { allUserData } from '../../lib/account/all-user-data.ts';
+import { allUserData } from '../../lib/account/account-data.ts';
 import { userId } from '../rotation/fill-store.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';

@@ -20,7 +20,7 @@ beforeAll(async () => {
     expect((await (await call(audit, '/api/audit', { token })).json()).entries).toHaveLength(1),
   );
   // Another master key comes first: the stored record is rotated, which its owner's log tells.
-  const { rotationStep } = await import('../../lib/rotation/rotation-step.ts');
+  const { rotationStep } = await import('../../lib/rotation/rotation.ts');
   const { composeApp } = await import('../../lib/compose.ts');
   const { loadConfig } = await import('../../lib/config.ts');
   const { createUndiciSend } = await import('../../lib/outgoing/undici-send.ts');

@@ -1,4 +1,4 @@
-import { providerOf, proxyCall } from '../../lib/calls.ts';
+import { providerOf, proxyCall } from '../../lib/handlers/proxy.ts';
 import { composeApp } from '../../lib/compose.ts';
 import { loadConfig } from '../../lib/config.ts';
 import { Problem } from '../../lib/errors.ts';

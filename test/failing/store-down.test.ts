@@ -85,7 +85,7 @@ test('a healthy deployment says so', async () => {
     const { composeApp } = await import('../../lib/compose.ts');
     const { loadConfig } = await import('../../lib/config.ts');
     const { createUndiciSend } = await import('../../lib/outgoing/undici-send.ts');
-    const { checkHealth } = await import('../../lib/health.ts');
+    const { checkHealth } = await import('../../lib/handlers/health.ts');
     const app = await composeApp(loadConfig(), { send: createUndiciSend(), after: () => {} });
     expect(await (await checkHealth(app)).json()).toEqual({ status: 'ok', mode: 'production', kv: 'ok' });
   } finally {

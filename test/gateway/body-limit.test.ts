@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { PROXY_MAX_REQUEST_BYTES } from '../../lib/deadlines.ts';
+import { PROXY_MAX_REQUEST_BYTES } from '../../lib/limits.ts';
 import { echo } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';

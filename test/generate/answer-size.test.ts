@@ -5,7 +5,7 @@ import {
   JSON_MAX_ANSWER_BYTES,
   PROVIDER_ERROR_MAX_BYTES,
   PROVIDER_EVENT_MAX_BYTES,
-} from '../../lib/deadlines.ts';
+} from '../../lib/limits.ts';
 import { capAnswer } from '../../lib/outgoing/cap-answer.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';

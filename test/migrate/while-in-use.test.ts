@@ -5,7 +5,7 @@ import { moveKeys } from '../../dev/migrate/move-keys.ts';
 import { moveSessions } from '../../dev/migrate/move-sessions.ts';
 import type { Plan } from '../../dev/migrate/plan-user.ts';
 import { loadConfig } from '../../lib/config.ts';
-import { callStart, markErased } from '../../lib/kv/erasure-mark.ts';
+import { callStart, markErased } from '../../lib/kv/erasure.ts';
 import type { Kv } from '../../lib/kv/kv.ts';
 import { writeStep } from '../../lib/onboarding/session.ts';
 import { Secret } from '../../lib/secret.ts';

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { composeApp } from '../../lib/compose.ts';
 import { ConfigError, loadConfig } from '../../lib/config.ts';
 import { isUserId } from '../../lib/identity/user-id.ts';
-import { callStart, markErased } from '../../lib/kv/erasure-mark.ts';
+import { callStart, markErased } from '../../lib/kv/erasure.ts';
 import { type Ask, both } from '../../lib/kv/kv.ts';
 import { deleteSession, readSession, type Session, writeStep } from '../../lib/onboarding/session.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { PROVIDER_ERROR_MAX_BYTES } from '../../lib/deadlines.ts';
+import { PROVIDER_ERROR_MAX_BYTES } from '../../lib/limits.ts';
 import { type Answer, json } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';

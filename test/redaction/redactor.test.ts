@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { createRedactor } from '../../lib/providers/redact.ts';
+import { createRedactor } from '../../lib/redaction/redactor.ts';
 import { Secret } from '../../lib/secret.ts';
 import { newProviderKey } from '../support/start-world.ts';
 

@@ -5,7 +5,7 @@ import { createKv, type Kv } from '../../lib/kv/kv.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import type { ProviderId } from '../../lib/providers/catalogue.ts';
 import { Secret } from '../../lib/secret.ts';
-import { replaceRecord } from '../../lib/vault/bundle.ts';
+import { replaceRecord } from '../../lib/vault/records.ts';
 import { sealKey } from '../../lib/vault/envelope.ts';
 import { hintOf, type KeyRecord } from '../../lib/vault/key-record.ts';
 import { createKeyRing, type KeyRing } from '../../lib/vault/key-ring.ts';

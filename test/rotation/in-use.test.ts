@@ -8,7 +8,7 @@ import { redisServerInstalled } from '../../dev/kv/choose-engine.ts';
 import { askAll } from '../../lib/kv/ask-all.ts';
 import { countRecords } from '../../lib/rotation/count-records.ts';
 import { readRotationState } from '../../lib/rotation/rotation-state.ts';
-import { readBundle } from '../../lib/vault/bundle.ts';
+import { readBundle } from '../../lib/vault/records.ts';
 import { openKey } from '../../lib/vault/envelope.ts';
 import { call } from '../support/call.ts';
 import { newMasterKey, newProviderKey, startWorld, type World } from '../support/start-world.ts';

@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Kv } from '../../lib/kv/kv.ts';
 import { countRecords } from '../../lib/rotation/count-records.ts';
-import { type Rotation, rotationStep } from '../../lib/rotation/rotation-step.ts';
-import { readBundle, replaceRecord } from '../../lib/vault/bundle.ts';
+import { type Rotation, rotationStep } from '../../lib/rotation/rotation.ts';
+import { readBundle, replaceRecord } from '../../lib/vault/records.ts';
 import { kidOf, openKey } from '../../lib/vault/envelope.ts';
 import { reinstateKid, retireKid } from '../../lib/vault/retired-kids.ts';
 import { json } from '../support/answers.ts';

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { keyMetadata } from '../../lib/keys/key-metadata.ts';
-import { describeCatalogue } from '../../lib/providers/describe-catalogue.ts';
+import { describeCatalogue } from '../../lib/handlers/providers.ts';
 import { keyStatus } from '../../lib/vault/key-record.ts';
 import { decodeCatalogue, decodeCheckedKey, decodeStoredKey } from '../../web/client/answers.ts';
 import { readProblem } from '../../web/client/api-error.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { describeCatalogue } from '../../lib/providers/describe-catalogue.ts';
+import { describeCatalogue } from '../../lib/handlers/providers.ts';
 import { decodeStoredKey } from '../../web/client/answers.ts';
 import { arrangeProviders, matchProviders } from '../../web/element/arrange-providers.ts';
 

@@ -1,6 +1,6 @@
 /** The answers of the API, with the types of the server's own schemas, so that the two cannot drift apart. */
 import type { CheckedKey as CheckAnswer, KeyMetadata } from '../../lib/keys/key-metadata.ts';
-import type { describeCatalogue } from '../../lib/providers/describe-catalogue.ts';
+import type { describeCatalogue } from '../../lib/handlers/providers.ts';
 import { fieldsOf, flag, list, nullable, number, oneOf, text, wholeNumber } from './decode.ts';
 
 /** A provider's id. Any string: a page may be older than the catalogue it is shown. */

@@ -3,22 +3,22 @@ import { Problem } from '../errors.ts';
 import type { GuardsPatch, GuardsView } from '../guards/guards.ts';
 import { changeGuards, deleteAllGuards, deleteGuards, readGuards } from '../guards/stored-guards.ts';
 import type { UserId } from '../identity/user-id.ts';
-import { type CallStart, callStart } from '../kv/erasure-mark.ts';
+import { type CallStart, callStart } from '../kv/erasure.ts';
 import { both, type Kv } from '../kv/kv.ts';
 import type { Admit } from '../limits/admit.ts';
 import type { LocalKeys } from '../local/local-keys.ts';
 import { type Provider, type ProviderId, providerIds } from '../providers/catalogue.ts';
 import { checkKey } from '../providers/check-key.ts';
-import type { Via } from '../providers/forward.ts';
+import type { Via } from '../gateway/forward.ts';
 import type { Secret } from '../secret.ts';
 import { keyMissing } from '../user-keys.ts';
-import { type Bundle, deleteBundle, deleteRecord, readBundle, replaceRecord } from '../vault/bundle.ts';
+import { type Bundle, deleteBundle, deleteRecord, readBundle, replaceRecord } from '../vault/records.ts';
 import { sealKey } from '../vault/envelope.ts';
 import { hintOf, type KeyRecord } from '../vault/key-record.ts';
 import type { KeyRing } from '../vault/key-ring.ts';
 import { writeStatus } from '../vault/write-status.ts';
-import type { HeldKey, HoldKeys } from './hold-keys.ts';
-import { type CheckedKey, describeRecord, type KeyMetadata } from './key-metadata.ts';
+import type { HeldKey, HoldKeys } from '../keys/stored-keys.ts';
+import { type CheckedKey, describeRecord, type KeyMetadata } from '../keys/key-metadata.ts';
 
 type KnownProvider = Provider & { readonly id: ProviderId };
 

@@ -6,7 +6,7 @@ import { createMistral } from '@ai-sdk/mistral';
 import { createOpenAI } from '@ai-sdk/openai';
 import type { LanguageModel } from 'ai';
 import type { Secret } from '../secret.ts';
-import type { GeneratingProvider } from './generating.ts';
+import type { GeneratingProvider } from '../providers/generating.ts';
 
 // The SDK would print its advice on models and settings to the log of every deployment.
 globalThis.AI_SDK_LOG_WARNINGS = false;

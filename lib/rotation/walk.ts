@@ -4,12 +4,12 @@ import type { UserId } from '../identity/user-id.ts';
 import { askAll } from '../kv/ask-all.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
-import { replaceRecord } from '../vault/bundle.ts';
+import { replaceRecord } from '../vault/records.ts';
 import type { KeyRecord } from '../vault/key-record.ts';
 import type { KeyRing } from '../vault/key-ring.ts';
 import { judgeRecord, type Verdict } from './judge-record.ts';
 import { noteRotations } from './note-rotations.ts';
-import { type FoundRecord, readRecordsOf, scanUsers } from './stored-records.ts';
+import { type FoundRecord, readRecordsOf, scanUsers } from './found-records.ts';
 import { addTallies, EMPTY_TALLY, type Tally } from './tally.ts';
 
 /** A user has at most 200 KB of records, so that twenty fit into one answer of KV. */

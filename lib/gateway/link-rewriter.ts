@@ -2,8 +2,8 @@
  * Addresses in a provider's answers that an SDK calls next, with the caller's token in hand: led back through
  * the gateway, so that the token does not reach the provider and the call is paid by the user's key.
  */
-import type { Provider } from './catalogue.ts';
-import { changeMembers } from './change-members.ts';
+import type { Provider } from '../providers/catalogue.ts';
+import { changeMembers } from './json-member-rewriter.ts';
 
 /** The provider's base, and the gateway's address for it. Neither ends in a slash. */
 export type WayBack = { readonly base: string; readonly gateway: string };

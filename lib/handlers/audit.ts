@@ -1,8 +1,8 @@
 /** `GET /api/audit`: the caller's own log, newest first, as JSON, CSV or NDJSON. */
 import { z } from 'zod';
 import { json } from '../http/json.ts';
-import { type AuditEntry, auditFields } from './audit-entry.ts';
-import { type AuditPage, auditCursor } from './audit-log.ts';
+import { type AuditEntry, auditFields } from '../audit/audit-entry.ts';
+import { type AuditPage, auditCursor } from '../audit/audit-log.ts';
 
 const DEFAULT_LIMIT = 50;
 const MAX_LIMIT = 1_000;

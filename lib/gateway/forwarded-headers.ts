@@ -3,7 +3,7 @@
  * forwarding and platform headers (`x-vercel-oidc-token` is a credential of the deployment), hop-by-hop headers.
  */
 import type { Secret } from '../secret.ts';
-import { holdsToken } from './holds-token.ts';
+import { holdsToken } from './token-leak.ts';
 
 const REQUEST_HEADERS = new Set([
   ...['accept', 'accept-language', 'content-type', 'content-length', 'user-agent', 'range'],

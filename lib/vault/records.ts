@@ -4,9 +4,9 @@
  */
 import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
-import { type CallStart, ERASED, unlessErased } from '../kv/erasure-mark.ts';
+import { type CallStart, ERASED, unlessErased } from '../kv/erasure.ts';
 import type { Ask } from '../kv/kv.ts';
-import type { LateWrite } from '../kv/late-writes.ts';
+import type { LateWrite } from '../kv/deferred-writes.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 import { kidOf } from './envelope.ts';
 import { type KeyRecord, readStoredRecord, type StoredRecord } from './key-record.ts';

@@ -1,14 +1,14 @@
 /** A user's account as a whole: everything that is stored about them, to be seen and to be erased. */
 import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
-import { callStart, countErasures, MARK_LIFETIME_SECONDS } from '../kv/erasure-mark.ts';
+import { callStart, countErasures, MARK_LIFETIME_SECONDS } from '../kv/erasure.ts';
 import type { Kv } from '../kv/kv.ts';
 import { nothing } from '../kv/nothing.ts';
 import type { Admit } from '../limits/admit.ts';
 import type { LocalKeys } from '../local/local-keys.ts';
 import { providerIds } from '../providers/catalogue.ts';
-import { eraseUser } from './erase-user.ts';
-import { exportUser, type UserExport } from './export-user.ts';
+import { eraseUser } from '../account/erase-user.ts';
+import { exportUser, type UserExport } from '../account/export-user.ts';
 
 export type AccountDependencies = {
   readonly kv: Kv;

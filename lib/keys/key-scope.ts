@@ -1,17 +1,17 @@
 /** One call's use of a user's keys: admitted and fetched in one KV request, opened, and written down afterwards. */
-import type { Journal, OpenJournal } from './audit/journal.ts';
-import { Problem } from './errors.ts';
-import { admitUse, giveBack } from './guards/admit-use.ts';
-import { guardRefusal } from './guards/guard-refusal.ts';
-import type { UserId } from './identity/user-id.ts';
-import { createNoteVerdict } from './keys/note-verdict.ts';
-import { both, type Kv } from './kv/kv.ts';
-import type { LocalKeys } from './local/local-keys.ts';
-import type { ProviderId } from './providers/catalogue.ts';
-import { beginStages } from './telemetry/stages.ts';
-import { keyMissing, openUserKeys, type UserKeys } from './user-keys.ts';
-import { noteUse, readBundle } from './vault/bundle.ts';
-import type { KeyRing } from './vault/key-ring.ts';
+import type { Journal, OpenJournal } from '../audit/journal.ts';
+import { Problem } from '../errors.ts';
+import { admitUse, giveBack } from '../guards/admission.ts';
+import { guardRefusal } from '../guards/key-decision.ts';
+import type { UserId } from '../identity/user-id.ts';
+import { createNoteVerdict } from './note-verdict.ts';
+import { both, type Kv } from '../kv/kv.ts';
+import type { LocalKeys } from '../local/local-keys.ts';
+import type { ProviderId } from '../providers/catalogue.ts';
+import { beginStages } from '../telemetry/stages.ts';
+import { keyMissing, openUserKeys, type UserKeys } from '../user-keys.ts';
+import { noteUse, readBundle } from '../vault/records.ts';
+import type { KeyRing } from '../vault/key-ring.ts';
 
 type UseOptions = {
   /** Default: one of its own, which ends with `fn`. */

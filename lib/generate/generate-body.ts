@@ -1,7 +1,7 @@
 /** What `/api/generate` is asked: a prompt, or a chat as the AI SDK's `useChat` sends it. */
 import type { UIMessage } from 'ai';
 import { z } from 'zod';
-import { GENERATING } from './generating.ts';
+import { GENERATING } from '../providers/generating.ts';
 
 const providerMetadata = z.record(z.string(), z.record(z.string(), z.json())).exactOptional();
 const written = { text: z.string(), state: z.enum(['streaming', 'done']).exactOptional(), providerMetadata };

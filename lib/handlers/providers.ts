@@ -1,6 +1,6 @@
 /** What anybody may know of the catalogue. */
-import { catalogue } from './catalogue.ts';
-import { GENERATING } from './generating.ts';
+import { catalogue } from '../providers/catalogue.ts';
+import { GENERATING } from '../providers/generating.ts';
 
 /** `{providers: [{id, name, purpose, keyPage, gateway, generate, search, publishable}]}` in the catalogue's order. */
 export function describeCatalogue() {

@@ -1,7 +1,7 @@
 /** Saying that a user's own guard keeps a key from being used, and where to change it. */
 import { Problem, type ProblemCode } from '../errors.ts';
 import { findProvider, type ProviderId } from '../providers/catalogue.ts';
-import type { Standing } from './admit-use.ts';
+import type { Standing } from './admission.ts';
 
 type Refusal = Exclude<Standing['verdict'], 'open' | 'missing'>;
 

@@ -1,7 +1,7 @@
 /** Whether this deployment can serve calls. */
-import type { App } from './compose.ts';
-import { json } from './http/json.ts';
-import { ringHealth } from './rotation/ring-health.ts';
+import type { App } from '../compose.ts';
+import { json } from '../http/json.ts';
+import { ringHealth } from '../rotation/ring-health.ts';
 
 /**
  * 200 `{status, mode, kv}`, or 503 with the same form when KV does not answer. `degraded`, with 200 because

@@ -1,15 +1,15 @@
 /** `/api/generate`: kept apart from the other calls, because the AI SDK is what makes its import dear. */
-import { watched } from './calls.ts';
-import type { App } from './compose.ts';
-import { Problem } from './errors.ts';
-import { isGuardCode } from './guards/guard-refusal.ts';
-import type { UserCall } from './http/endpoint.ts';
-import { generate } from './providers/generate.ts';
-import type { GenerateBody } from './providers/generate-body.ts';
-import { generators } from './providers/generate-model.ts';
-import { GENERATING, type GeneratingProvider } from './providers/generating.ts';
-import type { Secret } from './secret.ts';
-import type { UserKeys } from './user-keys.ts';
+import { watched } from './proxy.ts';
+import type { App } from '../compose.ts';
+import { Problem } from '../errors.ts';
+import { isGuardCode } from '../guards/key-decision.ts';
+import type { UserCall } from '../http/endpoint.ts';
+import { generate } from '../generate/generate.ts';
+import type { GenerateBody } from '../generate/generate-body.ts';
+import { generators } from '../generate/language-models.ts';
+import { GENERATING, type GeneratingProvider } from '../providers/generating.ts';
+import type { Secret } from '../secret.ts';
+import type { UserKeys } from '../user-keys.ts';
 
 /**
  * Answers a prompt or a chat with the named provider, or the first one whose key the user has and lets be used for

@@ -2,20 +2,20 @@
  * The gateway's pass-through: a caller's request on a provider's path, with the user's key in the place of the
  * caller's token, and the provider's answer as it is. Both directions stream.
  */
-import { PROVIDER_ERROR_MAX_BYTES, PROVIDER_IDLE_TIMEOUT_MS, PROXY_MAX_REQUEST_BYTES } from '../deadlines.ts';
+import { PROVIDER_ERROR_MAX_BYTES, PROVIDER_IDLE_TIMEOUT_MS, PROXY_MAX_REQUEST_BYTES } from '../limits.ts';
 import { Problem, type ProblemCode } from '../errors.ts';
 import { tooLarge } from '../http/json.ts';
 import { readCapped } from '../outgoing/read-capped.ts';
 import { type Answer, type Send, SendError } from '../outgoing/send.ts';
 import type { Secret } from '../secret.ts';
-import type { Provider, ProviderId } from './catalogue.ts';
-import { credentialHeader } from './credential.ts';
-import { requestHeaders, responseHeaders } from './forward-headers.ts';
-import { holdsToken } from './holds-token.ts';
-import { judgeCall, type KeyVerdict } from './judge-answer.ts';
-import { hasLinkMembers, leadHeadersBack, leadMembersBack, type WayBack, wayBack } from './lead-back.ts';
-import { type BaseUrls, joinProviderUrl, providerBase } from './provider-url.ts';
-import { createPlainRedactor, createRedactor } from './redact.ts';
+import type { Provider, ProviderId } from '../providers/catalogue.ts';
+import { credentialHeader } from '../providers/credential.ts';
+import { requestHeaders, responseHeaders } from './forwarded-headers.ts';
+import { holdsToken } from './token-leak.ts';
+import { judgeCall, type KeyVerdict } from '../providers/key-check-result.ts';
+import { hasLinkMembers, leadHeadersBack, leadMembersBack, type WayBack, wayBack } from './link-rewriter.ts';
+import { type BaseUrls, joinProviderUrl, providerBase } from '../providers/provider-url.ts';
+import { createPlainRedactor, createRedactor } from '../redaction/redactor.ts';
 
 export type Via = { readonly send: Send; readonly baseUrls: BaseUrls; readonly providerTimeoutMs: number };
 

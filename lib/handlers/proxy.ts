@@ -1,15 +1,15 @@
 /** The three calls that a user's own key pays for: gateway, generate, search. One KV request each. */
-import type { App } from './compose.ts';
-import { Problem } from './errors.ts';
-import { guardRefusal } from './guards/guard-refusal.ts';
-import { modelInPath, readRequestedModels } from './guards/requested-model.ts';
-import type { Call, UserCall } from './http/endpoint.ts';
-import { findToken } from './identity/find-token.ts';
-import { findProvider, type Provider, type ProviderId } from './providers/catalogue.ts';
-import { forward, forwardUrl, pathOf, type Via } from './providers/forward.ts';
-import type { KeyVerdict } from './providers/judge-answer.ts';
-import { type SearchBody, search } from './providers/search.ts';
-import type { UserKeys } from './user-keys.ts';
+import type { App } from '../compose.ts';
+import { Problem } from '../errors.ts';
+import { guardRefusal } from '../guards/key-decision.ts';
+import { modelInPath, readRequestedModels } from '../guards/requested-models.ts';
+import type { Call, UserCall } from '../http/endpoint.ts';
+import { findToken } from '../identity/find-token.ts';
+import { findProvider, type Provider, type ProviderId } from '../providers/catalogue.ts';
+import { forward, forwardUrl, pathOf, type Via } from '../gateway/forward.ts';
+import type { KeyVerdict } from '../providers/key-check-result.ts';
+import { type SearchBody, search } from './search.ts';
+import type { UserKeys } from '../user-keys.ts';
 
 /** The provider a path names, or Problem `unknown_provider`. */
 export function providerOf({ params }: Pick<Call, 'params'>): Provider & { readonly id: ProviderId } {

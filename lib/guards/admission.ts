@@ -4,10 +4,10 @@
  */
 import type { UserId } from '../identity/user-id.ts';
 import type { Ask } from '../kv/kv.ts';
-import type { LateWrite } from '../kv/late-writes.ts';
-import { COUNTER_LIFETIME_SECONDS, judgeCount, rateWindow } from '../limits/rate-limit.ts';
+import type { LateWrite } from '../kv/deferred-writes.ts';
+import { COUNTER_LIFETIME_SECONDS, judgeCount, rateWindow } from './rate-limit.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
-import { recordsKey } from '../vault/bundle.ts';
+import { recordsKey } from '../vault/records.ts';
 import { dayOf, guardsKey, readModels, spentKey } from './stored-guards.ts';
 
 export type Wanted = {

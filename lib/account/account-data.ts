@@ -5,7 +5,7 @@
 import { auditData } from '../audit/audit-log.ts';
 import { guardData } from '../guards/stored-guards.ts';
 import type { UserData } from '../kv/user-data.ts';
-import { callCountData } from '../limits/rate-limit.ts';
+import { callCountData } from '../guards/rate-limit.ts';
 import { onboardingData } from '../onboarding/onboarding-data.ts';
 import { usageData } from '../usage/usage-ledger.ts';
 import { keyData } from '../vault/key-data.ts';

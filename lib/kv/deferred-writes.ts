@@ -1,4 +1,4 @@
-import { type CallStart, STOP_IF_ERASED } from './erasure-mark.ts';
+import { type CallStart, STOP_IF_ERASED } from './erasure.ts';
 import type { Ask } from './kv.ts';
 
 /** A write as Lua, which sees its own `KEYS` and `ARGV`. At most a few thousand of each. */

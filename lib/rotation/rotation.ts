@@ -13,9 +13,9 @@ import {
   startWalk,
   writeRotationState,
 } from './rotation-state.ts';
-import { SCAN_START } from './stored-records.ts';
+import { SCAN_START } from './found-records.ts';
 import { addTallies } from './tally.ts';
-import { walkPage } from './walk-page.ts';
+import { walkPage } from './walk.ts';
 
 export type StepLimits = {
   /** No page is begun after this. A page takes at most a few seconds. */

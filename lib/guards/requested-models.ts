@@ -2,7 +2,7 @@
  * Which models a call on the gateway is for, where its key is restricted to some. What cannot be told with certainty
  * is not told: the call is then refused, since two readers of one request must not come to two models.
  */
-import { GUARDED_BODY_MAX_BYTES } from '../deadlines.ts';
+import { GUARDED_BODY_MAX_BYTES } from '../limits.ts';
 import { readCapped } from '../outgoing/read-capped.ts';
 import { modelsInJson } from './models-in-json.ts';
 

@@ -2,9 +2,9 @@
 import type { Call } from '../http/endpoint.ts';
 import { json } from '../http/json.ts';
 import type { Secret } from '../secret.ts';
-import { assertScheduler } from './cron-caller.ts';
-import type { RotationState } from './rotation-state.ts';
-import { CRON_STEP, type Rotation, rotationStep } from './rotation-step.ts';
+import { assertScheduler } from '../rotation/cron-caller.ts';
+import type { RotationState } from '../rotation/rotation-state.ts';
+import { CRON_STEP, type Rotation, rotationStep } from '../rotation/rotation.ts';
 
 export async function rotateCall(
   rotation: Rotation,

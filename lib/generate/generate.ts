@@ -1,21 +1,21 @@
 /** One prompt or chat to a model, with the caller's own key: the answer whole, or as it is written. */
 import { APICallError, convertToModelMessages, generateText } from 'ai';
-import { PROVIDER_IDLE_TIMEOUT_MS } from '../deadlines.ts';
+import { PROVIDER_IDLE_TIMEOUT_MS } from '../limits.ts';
 import { Problem } from '../errors.ts';
 import { json } from '../http/json.ts';
-import { fetchThrough } from '../outgoing/fetch-through.ts';
+import { fetchThrough } from '../outgoing/provider-fetch.ts';
 import { SendError } from '../outgoing/send.ts';
 import type { Secret } from '../secret.ts';
-import { findProvider } from './catalogue.ts';
-import { toProviderProblem, type Via } from './forward.ts';
+import { findProvider } from '../providers/catalogue.ts';
+import { toProviderProblem, type Via } from '../gateway/forward.ts';
 import type { GenerateBody } from './generate-body.ts';
-import { generators } from './generate-model.ts';
+import { generators } from './language-models.ts';
 import { chatStreamResponse, textStreamResponse } from './generate-stream.ts';
-import type { GeneratingProvider } from './generating.ts';
-import { judgeCall, type KeyVerdict } from './judge-answer.ts';
-import { providerRefusal } from './provider-refusal.ts';
-import { providerBase } from './provider-url.ts';
-import { createRedactor } from './redact.ts';
+import type { GeneratingProvider } from '../providers/generating.ts';
+import { judgeCall, type KeyVerdict } from '../providers/key-check-result.ts';
+import { providerRefusal } from '../providers/provider-refusal.ts';
+import { providerBase } from '../providers/provider-url.ts';
+import { createRedactor } from '../redaction/redactor.ts';
 
 /**
  * To a prompt `{text, provider, model, usage}`, or with `stream` the text as it is written; to a chat the UI message

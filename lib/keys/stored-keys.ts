@@ -3,7 +3,7 @@ import type { UserId } from '../identity/user-id.ts';
 import type { LocalKeys } from '../local/local-keys.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 import type { Secret } from '../secret.ts';
-import type { Bundle, BundleEntry } from '../vault/bundle.ts';
+import type { Bundle, BundleEntry } from '../vault/records.ts';
 import { openKey } from '../vault/envelope.ts';
 import type { KeyRecord } from '../vault/key-record.ts';
 import type { KeyRing } from '../vault/key-ring.ts';

@@ -4,7 +4,7 @@ import { askAll } from '../kv/ask-all.ts';
 import type { Ask } from '../kv/kv.ts';
 import { readFields } from '../kv/read-fields.ts';
 import { findProvider, type ProviderId } from '../providers/catalogue.ts';
-import { RECORDS_PREFIX } from '../vault/bundle.ts';
+import { RECORDS_PREFIX } from '../vault/records.ts';
 import { kidOf } from '../vault/envelope.ts';
 import { type KeyRecord, parseStoredRecord } from '../vault/key-record.ts';
 

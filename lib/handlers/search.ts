@@ -1,16 +1,16 @@
 /** A web search at Exa with the caller's own key. */
 import { z } from 'zod';
-import { JSON_MAX_ANSWER_BYTES, PROVIDER_IDLE_TIMEOUT_MS } from '../deadlines.ts';
+import { JSON_MAX_ANSWER_BYTES, PROVIDER_IDLE_TIMEOUT_MS } from '../limits.ts';
 import { Problem } from '../errors.ts';
 import { readCapped } from '../outgoing/read-capped.ts';
 import type { Secret } from '../secret.ts';
-import { findProvider } from './catalogue.ts';
-import { credentialHeader } from './credential.ts';
-import { toProviderProblem, type Via } from './forward.ts';
-import { judgeCall, type KeyVerdict } from './judge-answer.ts';
-import { providerRefusal } from './provider-refusal.ts';
-import { providerBase } from './provider-url.ts';
-import { createRedactor } from './redact.ts';
+import { findProvider } from '../providers/catalogue.ts';
+import { credentialHeader } from '../providers/credential.ts';
+import { toProviderProblem, type Via } from '../gateway/forward.ts';
+import { judgeCall, type KeyVerdict } from '../providers/key-check-result.ts';
+import { providerRefusal } from '../providers/provider-refusal.ts';
+import { providerBase } from '../providers/provider-url.ts';
+import { createRedactor } from '../redaction/redactor.ts';
 
 export const searchBody = z.strictObject({
   query: z.string().min(1).max(2_000),

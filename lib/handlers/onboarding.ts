@@ -1,16 +1,16 @@
 /** Onboarding as its user goes through it: look, do a step, start over. Keys are not touched. */
 import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
-import type { HoldKeys } from '../keys/hold-keys.ts';
-import { callStart } from '../kv/erasure-mark.ts';
+import type { HoldKeys } from '../keys/stored-keys.ts';
+import { callStart } from '../kv/erasure.ts';
 import { type Ask, both, type Kv } from '../kv/kv.ts';
 import type { Admit } from '../limits/admit.ts';
 import { findProvider, type ProviderId, providerIds } from '../providers/catalogue.ts';
-import { type Bundle, readBundle } from '../vault/bundle.ts';
-import { advance, describeSession } from './advance.ts';
-import type { OnboardingPatch, OnboardingState } from './onboarding-schema.ts';
-import { API_KEYS_STEP, type StepDefinition } from './onboarding-steps.ts';
-import { deleteSession, readSession, writeStep } from './session.ts';
+import { type Bundle, readBundle } from '../vault/records.ts';
+import { advance, describeSession } from '../onboarding/advance.ts';
+import type { OnboardingPatch, OnboardingState } from '../onboarding/onboarding-schema.ts';
+import { API_KEYS_STEP, type StepDefinition } from '../onboarding/onboarding-steps.ts';
+import { deleteSession, readSession, writeStep } from '../onboarding/session.ts';
 
 type OnboardingSettings = {
   readonly steps: readonly StepDefinition[];

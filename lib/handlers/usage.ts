@@ -1,7 +1,7 @@
 /** `GET /api/usage`: the caller's own calls and tokens, per day, provider and model. */
 import { z } from 'zod';
-import { costOf, type PriceTable } from './price-table.ts';
-import type { UsageRow } from './usage-ledger.ts';
+import { costOf, type PriceTable } from '../usage/price-table.ts';
+import type { UsageRow } from '../usage/usage-ledger.ts';
 
 const DAY_MS = 24 * 60 * 60_000;
 const DEFAULT_DAYS = 30;
