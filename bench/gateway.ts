@@ -1,20 +1,19 @@
 /**
- * What a call through the gateway costs: CPU of the gateway's process for one call, 1 KB JSON answers, 32 callers.
- * Take the ratios against the bare pass-through by `fetch`, from the same run; the median of the rounds counts.
+ * Measures what a call through the gateway costs: CPU of the gateway's process a call, 1 KB JSON answers, 32 callers.
+ * Compare the ratios to the bare pass-through by `fetch` of the same run. The median of the rounds counts.
  *
  *     npm run bench
  */
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { z } from 'zod';
-import { providerOf, proxyCall } from '../lib/handlers/proxy.ts';
 import { composeApp } from '../lib/compose.ts';
 import { loadConfig } from '../lib/config.ts';
-import { createEndpoint, route } from '../lib/http/endpoint.ts';
+import { createRouter } from '../lib/http/router.ts';
 import { fetchSend } from '../lib/outgoing/fetch-send.ts';
 import type { Send } from '../lib/outgoing/send.ts';
 import { createUndiciSend } from '../lib/outgoing/undici-send.ts';
-import { Secret } from '../lib/secret.ts';
+import { routes } from '../lib/routes.ts';
 
 const CALLERS = 32;
 const CALLS_PER_ROUND = 2_000;
@@ -22,13 +21,13 @@ const ROUNDS = 5;
 
 type Handler = (request: Request) => Promise<Response>;
 
-const surroundings = fork(new URL('./gateway/surroundings.ts', import.meta.url));
-const [message] = await once(surroundings, 'message');
+const fixtures = fork(new URL('./gateway/fixtures.ts', import.meta.url));
+const [message] = await once(fixtures, 'message');
 const { env, token, provider } = z
   .object({ env: z.record(z.string(), z.string()), token: z.string(), provider: z.string() })
   .parse(message);
 
-/** The request goes on as it is: no verification, no key. */
+/** Passes the request on: no verification, no key. */
 const bare =
   (send: Send): Handler =>
   async (request) => {
@@ -42,19 +41,22 @@ const bare =
     return new Response(body, { status, headers });
   };
 
-/** What calls write down after their answer; it belongs to what they cost. */
-const late = new Set<Promise<unknown>>();
+/** What calls write after their answer. It is part of their cost. */
+const deferred = new Set<Promise<unknown>>();
 
 async function wholeJob(send: Send): Promise<Handler> {
   const config = loadConfig({ ...env, VERCEL_ENV: 'production' });
-  const app = await composeApp(config, { send, after: (work) => void late.add(work) });
-  const user = await app.authenticate(
-    new Request('http://gateway/', { headers: { authorization: `Bearer ${token}` } }),
+  const app = composeApp(config, { send, after: (work) => void deferred.add(work) });
+  const handle = createRouter(async () => app, routes, app.basePath);
+  const saved = await handle(
+    new Request('http://gateway/api/keys/openai', {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${token}` },
+      body: JSON.stringify({ key: 'sk-bench-key' }),
+    }),
   );
-  await app.keys.save(user, providerOf({ params: { provider: 'openai' } }), new Secret('sk-bench-key'));
-  return createEndpoint(async () => app)('/api/proxy/:provider/*', {
-    GET: route({}, async (call) => proxyCall(app, call)),
-  }).GET;
+  if (!saved.ok) throw new Error(`status ${saved.status}: ${await saved.text()}`);
+  return handle;
 }
 
 /** CPU microseconds a call, the median of the rounds. */
@@ -79,8 +81,8 @@ async function round(handler: Handler, calls: number): Promise<number> {
     }
   };
   await Promise.all(Array.from({ length: CALLERS }, caller));
-  await Promise.allSettled(late);
-  late.clear();
+  await Promise.allSettled(deferred);
+  deferred.clear();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / calls;
 }
@@ -100,5 +102,5 @@ for (const [what, handler] of contenders) {
   const ratio = (microseconds / reference).toFixed(2);
   console.log(`${what.padEnd(48)}${microseconds.toFixed(0).padStart(7)} µs${ratio.padStart(7)}x`);
 }
-surroundings.disconnect();
-await once(surroundings, 'exit');
+fixtures.disconnect();
+await once(fixtures, 'exit');

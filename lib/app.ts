@@ -1,35 +1,28 @@
 /**
- * The app of this deployment, on Node: composed from the environment on the first request and kept while the
- * instance is warm. What is kept are settings, public keys, master keys and sockets; never a user's key.
+ * The app of this deployment, on Node: composed from the environment on the first request and kept while the instance
+ * is warm. What is kept are settings, public keys, master keys and sockets, never a user's key.
  */
 import { waitUntil } from '@vercel/functions';
-import { type App, composeApp, type Runtime } from './compose.ts';
-import { ConfigError, loadConfig } from './config.ts';
-import { Problem } from './errors.ts';
-import { createEndpoint } from './http/endpoint.ts';
+import { composeApp } from './compose.ts';
+import { loadConfig } from './config.ts';
+import type { App } from './http/call.ts';
+import type { Method, Routes } from './http/endpoint.ts';
+import { createRouter, type Handler } from './http/router.ts';
 import type { UserId } from './identity/user-id.ts';
-import { log } from './log.ts';
-import { createUndiciSend } from './outgoing/undici-send.ts';
-import { providerIds } from './providers/catalogue.ts';
-import type { UserKeys } from './user-keys.ts';
-import { unwrapWithKms } from './vault/kms.ts';
+import type { KeyScope } from './keys/key-scope.ts';
+import { MAX_KV_CONNECTIONS } from './limits.ts';
+import type { Send } from './outgoing/send.ts';
+import { routes } from './routes.ts';
+import type { UnwrapKeys } from './vault/wrapped-keys.ts';
 
-/** A burst of calls waits for a KV connection instead of opening one each: KV answers in a millisecond or two. */
-const KV_CONNECTIONS = 64;
-
-const RUNTIME: Runtime = {
-  send: createUndiciSend(),
-  sendToKv: createUndiciSend({ connections: KV_CONNECTIONS }),
-  after: waitUntil,
-  unwrapKeys: unwrapWithKms,
-};
+const BASE_PATH = '/api';
 
 let composed: Promise<App> | undefined;
 
 /**
  * The composed app.
  *
- * @throws Problem `not_configured`, naming the variables that are missing or malformed, never their values.
+ * @throws ConfigError naming the variables that are missing or malformed, never their values.
  */
 export function app(): Promise<App> {
   composed ??= compose().catch((error: unknown) => {
@@ -40,36 +33,72 @@ export function app(): Promise<App> {
 }
 
 async function compose(): Promise<App> {
-  try {
-    const config = loadConfig();
-    const { localFiles } = config;
-    // Only where it is used: production does not even load what can write a file.
-    const localKeys = localFiles && (await import('./local/local-keys.ts')).createLocalKeys(localFiles);
-    const tracing = config.isTraced ? (await import('./telemetry/tracing.ts')).startTracing() : undefined;
-    return await composeApp(config, { ...RUNTIME, localKeys, tracing });
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    log({ level: 'error', event: 'not_configured', detail: error.message });
-    throw new Problem('not_configured', { detail: error.message });
-  }
+  const config = loadConfig();
+  const { localFiles } = config;
+  // Production does not even load the code that can write a file.
+  const localKeys = localFiles && (await import('./local/local-keys.ts')).createLocalKeys(localFiles);
+  const tracing = config.isTraced ? (await import('./telemetry/tracing.ts')).startTracing() : undefined;
+  return composeApp(config, {
+    send: lazySend({}),
+    sendToKv: lazySend({ connections: MAX_KV_CONNECTIONS }),
+    after: waitUntil,
+    basePath: BASE_PATH,
+    unwrapKeys,
+    localKeys,
+    tracing,
+  });
 }
 
-/** The handlers of one function file. */
-export const endpoint = createEndpoint(app);
+/** Loads the HTTP client with the first request that goes out. */
+function lazySend(pool: { readonly connections?: number }): Send {
+  let loading: Promise<Send> | undefined;
+  return async (request) => {
+    loading ??= import('./outgoing/undici-send.ts').then(({ createUndiciSend }) => createUndiciSend(pool));
+    return (await loading)(request);
+  };
+}
+
+const unwrapKeys: UnwrapKeys = async (wrapped) => (await import('./vault/kms.ts')).unwrapWithKms(wrapped);
+
+type FunctionHandlers = Readonly<Record<Method, Handler>>;
+
+/** The handlers of a function file: every route of lib/routes.ts, or only those of the given paths. */
+export function serve(...paths: readonly (typeof routes)[number]['path'][]): FunctionHandlers {
+  const table = routes.filter(({ path }) => paths.length === 0 || paths.includes(path));
+  return forEveryMethod(createRouter(app, table, BASE_PATH));
+}
+
+/** The handlers of a function of one's own, at this path. */
+export function serveRoute(path: string, methods: Routes): FunctionHandlers {
+  return forEveryMethod(createRouter(app, [{ path, load: async () => methods }], ''));
+}
+
+function forEveryMethod(handle: Handler): FunctionHandlers {
+  return {
+    GET: handle,
+    HEAD: handle,
+    POST: handle,
+    PUT: handle,
+    PATCH: handle,
+    DELETE: handle,
+    OPTIONS: handle,
+  };
+}
 
 /**
- * Who is calling, verified, for functions of one's own.
+ * The verified caller, for functions of one's own.
  *
- * @throws Problem with 401 or 503.
+ * @throws Problem with status 401 or 503.
  */
 export async function authenticate(request: Request): Promise<UserId> {
   return (await app()).authenticate(request);
 }
 
 /**
- * Runs `fn` with this user's own keys: `keys.get('gemini')` gives a `Secret` or throws `key_missing`. After `fn`
- * has settled the scope is closed. Counts as one call of the user's.
+ * Runs `run` with this user's own keys: `keys.get('gemini')` gives a `Secret` or throws `key_missing`. The keys can be
+ * used until `run` has settled. Counts as one call of the user's.
  */
-export async function withUserKeys<T>(user: UserId, fn: (keys: UserKeys) => T | Promise<T>): Promise<T> {
-  return (await app()).useKeys(user, providerIds, fn);
+export async function withUserKeys<T>(user: UserId, run: (keys: KeyScope) => T | Promise<T>): Promise<T> {
+  const { runWithKeys } = await import('./keys/code-scope.ts');
+  return runWithKeys(await app(), user, run);
 }

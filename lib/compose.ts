@@ -1,36 +1,29 @@
-/** Putting the parts together for one configuration. Everything a part needs is handed to it here. */
-import { type Account, createAccount } from './handlers/account.ts';
-import { createJournals } from './audit/journal.ts';
-import { type Config, ConfigError } from './config.ts';
-import { Problem } from './errors.ts';
-import type { Gate } from './http/endpoint.ts';
+/**
+ * Composes the parts of a deployment for one configuration. Every part is created on its first use, so that a cold
+ * start loads only what its route needs.
+ */
+import type { Config } from './config.ts';
+import { ConfigError, Problem } from './errors.ts';
+import type { App } from './http/call.ts';
 import { findToken } from './identity/find-token.ts';
-import { createIssuerKeys } from './identity/issuer-keys.ts';
-import { createPublicKey } from './identity/public-key.ts';
-import { createTokenVerifier } from './identity/verify-token.ts';
-import { createHoldKeys } from './keys/stored-keys.ts';
-import { createKeys, type Keys } from './handlers/key.ts';
-import { createKv, type Kv } from './kv/kv.ts';
-import { nothing } from './kv/nothing.ts';
-import { type Admit, createAdmit } from './limits/admit.ts';
+import type { VerifyToken } from './identity/verify-token.ts';
+import type { Kv } from './kv/kv.ts';
 import type { LocalKeys } from './local/local-keys.ts';
-import { createOnboarding, type Onboarding } from './handlers/onboarding.ts';
-import { openKeyRing } from './open-key-ring.ts';
 import type { Send } from './outgoing/send.ts';
-import type { Via } from './gateway/forward.ts';
 import type { Tracing } from './telemetry/tracing.ts';
-import { createUseKeys, type UseKeys } from './keys/key-scope.ts';
-import type { KeyRing } from './vault/key-ring.ts';
 import type { UnwrapKeys } from './vault/wrapped-keys.ts';
 
+/** What differs between runtimes. */
 export type Runtime = {
   readonly send: Send;
   /** Default: `send`. */
   readonly sendToKv?: Send;
-  /** Work that may outlive the response. */
+  /** Takes work that may go on after the response. */
   readonly after: (work: Promise<unknown>) => void;
   readonly clock?: () => Date;
-  /** The keys in `.env`, in local mode alone. */
+  /** Default: `/api`. */
+  readonly basePath?: string;
+  /** The keys in `.env`, in local mode only. */
   readonly localKeys?: LocalKeys | undefined;
   /** Where OpenTelemetry is configured. */
   readonly tracing?: Tracing | undefined;
@@ -38,77 +31,98 @@ export type Runtime = {
   readonly unwrapKeys?: UnwrapKeys;
 };
 
-export type App = Gate & {
-  readonly config: Config;
-  readonly kv: Kv;
-  readonly ring: KeyRing;
-  readonly clock: () => Date;
-  readonly admit: Admit;
-  readonly keys: Keys;
-  readonly onboarding: Onboarding;
-  readonly account: Account;
-  readonly via: Via;
-  /**
-   * Runs `fn` with the user's own keys of these providers: counts the call, applies the user's guards and fetches
-   * the sealed keys in one KV request, opens what `fn` asks for, forgets.
-   */
-  readonly useKeys: UseKeys;
-};
+const DEFAULT_BASE_PATH = '/api';
 
 /**
- * @throws ConfigError when `AUTH_PUBLIC_KEY` cannot be read as a key, or a master key cannot be opened. Problem
- *   `vault_unavailable` when what opens the master keys does not answer.
+ * Nothing is opened here: a part whose settings are wrong throws ConfigError on its first use, as `loadKeyRing` and
+ * `createPublicKey` document.
  */
-export async function composeApp(
+export function composeApp(
   config: Config,
-  { send, sendToKv = send, after, clock = () => new Date(), localKeys, tracing, unwrapKeys }: Runtime,
-): Promise<App> {
-  const { auth } = config;
-  const findKey = auth.publicKey
-    ? await createPublicKey(auth.publicKey).catch(() => {
-        throw new ConfigError([{ variable: 'AUTH_PUBLIC_KEY', complaint: 'cannot be read as a public key' }]);
-      })
-    : createIssuerKeys(auth.jwksUrl, send, () => clock().getTime());
-  const verifyToken = createTokenVerifier(auth, findKey);
-  const ring = await openKeyRing(config, unwrapKeys);
-  const kv = createKv(config.kv, sendToKv);
-  const admit = createAdmit(kv, config.rateLimitPerMinute, clock);
-  const holdKeys = createHoldKeys(ring, localKeys);
-  const openJournal = createJournals({
-    ...{ kv, after, clock },
-    bounds: { audit: config.audit, usageMaxAgeDays: config.usage.maxAgeDays },
+  {
+    send,
+    sendToKv = send,
+    after,
+    clock = () => new Date(),
+    basePath = DEFAULT_BASE_PATH,
+    localKeys,
+    tracing,
+    unwrapKeys,
+  }: Runtime,
+): App {
+  const ring = lazy(async () => (await import('./vault/key-ring.ts')).loadKeyRing(config, unwrapKeys));
+  const store = lazy(async () => (await import('./kv/kv.ts')).createKv(config.kv, sendToKv));
+  const kv: Kv = { run: async (query) => (await store()).run(query) };
+  const verifier = lazy(() => createVerifier(config.auth, send, clock));
+  const admission = lazy(async () => (await import('./guards/rate-limit.ts')).admitCall);
+  const journals = lazy(async () => {
+    const { createJournals } = await import('./audit/journal.ts');
+    const bounds = { audit: config.audit, usageMaxAgeDays: config.usage.maxAgeDays };
+    return createJournals({ kv, after, clock, bounds });
   });
-  const via = { send, baseUrls: config.baseUrls, providerTimeoutMs: config.providerTimeoutMs };
+  const scopes = lazy(async () => (await import('./keys/key-scope.ts')).openKeyScope);
 
   return {
     config,
+    basePath,
     kv,
     ring,
+    send,
     clock,
-    via,
-    admit,
-    keys: createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }),
-    onboarding: createOnboarding({ ...config.onboarding, kv, admit, holdKeys, clock }),
-    account: createAccount({ kv, admit, localKeys, clock }),
-    allowedOrigins: config.allowedOrigins,
-    logsEveryCall: config.logsEveryCall,
-    openJournal,
+    localKeys,
     tracing,
 
     async authenticate(request, tokenHeader) {
       const found = findToken(request.headers, tokenHeader);
-      if (found === undefined)
-        throw new Problem('token_missing', { headers: { 'www-authenticate': 'Bearer' } });
-      return verifyToken(found.token, clock());
+      if (found === undefined) {
+        throw new Problem('token_missing', {
+          reason: 'session_token_missing',
+          headers: { 'www-authenticate': 'Bearer' },
+        });
+      }
+      const verify = await verifier();
+      return verify(found.token, clock());
     },
 
-    async countRefused(user) {
-      await admit(user, nothing);
+    async admit(user, query) {
+      const admit = await admission();
+      return admit(kv, user, query, { callsPerMinute: config.rateLimitPerMinute, now: clock() });
     },
 
-    useKeys: createUseKeys({
-      ...{ kv, ring, localKeys, openJournal, after, clock },
-      callsPerMinute: config.rateLimitPerMinute,
-    }),
+    openJournal: async (call) => (await journals())(call),
+
+    async openKeys(user, providers, use) {
+      const [open, opened] = await Promise.all([scopes(), ring()]);
+      const { rateLimitPerMinute: callsPerMinute } = config;
+      return open({ kv, ring: opened, localKeys, callsPerMinute, basePath, clock }, user, providers, use);
+    },
+  };
+}
+
+async function createVerifier(auth: Config['auth'], send: Send, clock: () => Date): Promise<VerifyToken> {
+  const { createTokenVerifier } = await import('./identity/verify-token.ts');
+  if (auth.publicKey === undefined) {
+    const { createIssuerKeys } = await import('./identity/issuer-keys.ts');
+    return createTokenVerifier(
+      auth,
+      createIssuerKeys(auth.jwksUrl, send, () => clock().getTime()),
+    );
+  }
+  const { createPublicKey } = await import('./identity/public-key.ts');
+  const findKey = await createPublicKey(auth.publicKey).catch(() => {
+    throw new ConfigError([{ variable: 'AUTH_PUBLIC_KEY', complaint: 'cannot be read as a public key' }]);
+  });
+  return createTokenVerifier(auth, findKey);
+}
+
+/** Creates a part on its first use and keeps it. A part that could not be created is tried again on the next use. */
+function lazy<T>(create: () => Promise<T>): () => Promise<T> {
+  let created: Promise<T> | undefined;
+  return () => {
+    created ??= create().catch((error: unknown) => {
+      created = undefined;
+      throw error;
+    });
+    return created;
   };
 }

@@ -1,20 +1,21 @@
 /**
- * The only reader of the environment. It decides the mode, and refuses to start on a half-configured
- * deployment. It never repeats a value: an error names variables alone.
+ * The only reader of the environment. It decides the mode and refuses an incomplete configuration. It never repeats a
+ * value: an error names variables only.
  */
 import { z } from 'zod';
-import { type AuditBounds, MAX_AUDIT_ENTRIES } from './audit/audit-log.ts';
+import type { AuditBounds } from './audit/audit-log.ts';
+import { ConfigError } from './errors.ts';
+import { MAX_AUDIT_ENTRIES, MAX_USAGE_AGE_DAYS } from './limits.ts';
 import type { LocalFiles } from './local/local-keys.ts';
 import { onboardingSteps, type StepDefinition } from './onboarding/onboarding-steps.ts';
 import { type ProviderId, providerIds } from './providers/catalogue.ts';
 import { Secret } from './secret.ts';
 import { type PriceTable, priceTable } from './usage/price-table.ts';
-import { MAX_USAGE_AGE_DAYS } from './usage/usage-ledger.ts';
 import { readVaultSettings, type VaultSettings } from './vault/vault-settings.ts';
 
 export type Mode = 'local' | 'production';
 
-/** The variables as the platform hands them over. */
+/** The environment variables of the process. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 export type Config = VaultSettings & {
@@ -37,9 +38,9 @@ export type Config = VaultSettings & {
   readonly cronSecret: Secret | undefined;
   readonly audit: AuditBounds;
   readonly usage: { readonly maxAgeDays: number; readonly prices: PriceTable | undefined };
-  /** One line in the log for every call, and not for refusals and failures alone. */
+  /** Log every call, not only refused and failed calls. */
   readonly logsEveryCall: boolean;
-  /** OpenTelemetry is configured, by variables of its own. */
+  /** OpenTelemetry is configured, by its own variables. */
   readonly isTraced: boolean;
   /** Providers that are told which trace a call belongs to. */
   readonly traceContextTo: readonly ProviderId[];
@@ -47,27 +48,16 @@ export type Config = VaultSettings & {
   readonly baseUrls: ReadonlyMap<ProviderId, string>;
   readonly onboarding: {
     readonly steps: readonly StepDefinition[];
-    /** Providers that `api-keys` needs a usable key for; empty: one of any provider. */
+    /** Providers for which the step `api-keys` needs a usable key; empty: one key of any provider. */
     readonly requiredProviders: readonly ProviderId[];
   };
-  /** Where local mode keeps keys beside KV. Undefined in production, which touches no such file. */
+  /** The files in which local mode keeps keys besides KV. Undefined in production, which touches no such file. */
   readonly localFiles: LocalFiles | undefined;
 };
 
-/** Something in the environment is missing or malformed. The message names each variable and no value. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly variables: readonly string[];
-
-  constructor(complaints: readonly { readonly variable: string; readonly complaint: string }[]) {
-    super(complaints.map(({ variable, complaint }) => `${variable}: ${complaint}`).join('; '));
-    this.variables = complaints.map(({ variable }) => variable);
-  }
-}
-
 /**
- * Local only where nothing shows a deployment. The markers come first because Vercel exposes `VERCEL_*` only
- * where a project setting says so: a deployment must not become local by a missing variable.
+ * Local only where no variable shows a deployment. The variables of platforms come first, because Vercel sets
+ * `VERCEL_*` only where a project setting says so: a missing variable must not turn a deployment local.
  */
 export function decideMode(env: Environment): Mode {
   const deployed =
@@ -89,7 +79,7 @@ const secureUrl = z.string('is missing').refine((text) => {
   return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK_HOSTS.has(url.hostname));
 }, 'must be an https URL (http on a loopback host) without user, query or fragment');
 
-/** In the form a URL parser gives it, so that what is joined to it can be compared with it. No trailing slash. */
+/** In the form that a URL parser gives it, so that joined addresses can be compared with it. No trailing slash. */
 const baseUrl = z
   .string()
   .trim()
@@ -121,15 +111,15 @@ const wholeNumber = (fallback: number, least: number, most: number) => {
     .default(fallback);
 };
 
-/** One-line settings hold a PEM with `\\n` for its line breaks. */
+/** A PEM in a one-line setting has `\\n` for its line breaks. */
 const publicKey = z
   .string()
   .transform((text) => text.replaceAll('\\n', '\n'))
   .refine(looksLikePublicKey, 'must be a public key: PEM (BEGIN PUBLIC KEY) or a JWK of kty RSA, EC or OKP')
   .optional();
 
-/** `readVaultSettings` does, because these depend on each other. */
-const readClosely = z.string().optional();
+/** Parsed by `readVaultSettings`, because these variables depend on each other. */
+const optionalText = z.string().optional();
 
 const listOfProviders = list.pipe(
   z.array(z.enum(providerIds), 'must be ids of providers, comma-separated, as GET /api/providers lists them'),
@@ -143,10 +133,10 @@ const variables = z.object({
   AUTH_PUBLIC_KEY: publicKey,
   AUTH_AUDIENCE: list,
   AUTH_AUTHORIZED_PARTIES: list,
-  VAULT_KEYS: readClosely,
-  VAULT_KEYS_KMS: readClosely,
-  VAULT_KMS_KEY: readClosely,
-  AWS_ROLE_ARN: readClosely,
+  VAULT_KEYS: optionalText,
+  VAULT_KEYS_KMS: optionalText,
+  VAULT_KMS_KEY: optionalText,
+  AWS_ROLE_ARN: optionalText,
   ALLOWED_ORIGINS: origins,
   RATE_LIMIT_PER_MINUTE: wholeNumber(120, 1, 1_000_000),
   PROVIDER_TIMEOUT_SECONDS: wholeNumber(120, 1, 800),
@@ -167,7 +157,7 @@ const variables = z.object({
   CRON_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
 });
 
-const operatorsVariables = variables.pick({
+const operatorVariables = variables.pick({
   KV_REST_API_URL: true,
   KV_REST_API_TOKEN: true,
   AUDIT_MAX_ENTRIES: true,
@@ -237,7 +227,7 @@ export function loadConfig(env: Environment = process.env): Config {
   });
 }
 
-/** By any variable of OpenTelemetry's, or Vercel's own for its collector, unless it is switched off. */
+/** Any variable of OpenTelemetry, or Vercel's variable for its collector, switches tracing on. */
 function isTraced(env: Environment): boolean {
   if (env.OTEL_SDK_DISABLED === 'true') return false;
   return Object.keys(env).some((name) => name.startsWith('OTEL_') || name === 'VERCEL_OTEL_ENDPOINTS');
@@ -265,10 +255,10 @@ function looksLikePublicKey(text: string): boolean {
   }
 }
 
-/** What the operator's commands need of it: the store, the master keys and the bounds of audit logs. */
+/** The settings that the operator's commands need: the store, the master keys and the bounds of audit logs. */
 export function loadVaultConfig(env: Environment): Pick<Config, 'kv' | 'audit' | keyof VaultSettings> {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
-  const parsed = operatorsVariables.safeParse(set);
+  const parsed = operatorVariables.safeParse(set);
   const { settings, complaints } = readVaultSettings(set);
   const all = [...describeIssues(parsed), ...complaints];
   if (!parsed.success || all.length > 0) throw new ConfigError(all);
@@ -282,7 +272,7 @@ function describeIssues(parsed: z.ZodSafeParseResult<unknown>) {
   }));
 }
 
-function readAuditBounds(values: z.infer<typeof operatorsVariables>): AuditBounds {
+function readAuditBounds(values: z.infer<typeof operatorVariables>): AuditBounds {
   return Object.freeze({ maxEntries: values.AUDIT_MAX_ENTRIES, maxAgeDays: values.AUDIT_MAX_AGE_DAYS });
 }
 

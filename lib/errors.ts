@@ -30,7 +30,6 @@ const PROBLEMS = {
   token_expired: [401, 'Token expired', 'The session token has expired. Get a fresh one and try again.'],
   key_missing: [403, 'No key stored', 'You have not stored a key for this provider.'],
   key_unreadable: [403, 'Stored key unreadable', 'The stored key cannot be opened. Save it again.'],
-  key_not_public: [403, 'Key not for the browser', 'The key of this provider never leaves the server.'],
   key_paused: [403, 'Key paused', 'You have paused this key. The provider was not called.'],
   key_expired: [
     403,
@@ -110,6 +109,71 @@ const PROBLEMS = {
 
 export type ProblemCode = keyof typeof PROBLEMS;
 
+/**
+ * Which rule refused a call, where its code has several causes. It goes to the log and never to the caller, so that
+ * an operator can tell the causes apart and an attacker cannot. docs/errors.md lists them by code.
+ */
+export const reasons = {
+  token_invalid: [
+    'token_too_long',
+    'token_malformed',
+    'token_header_refused',
+    'token_algorithm_refused',
+    'token_key_unknown',
+    'token_key_ambiguous',
+    'token_key_unusable',
+    'token_signature_wrong',
+    'token_issuer_wrong',
+    'token_audience_missing',
+    'token_audience_wrong',
+    'token_party_wrong',
+    'token_subject_unusable',
+    'token_claim_missing',
+    'token_claim_malformed',
+    'token_not_yet_valid',
+    'token_issued_in_future',
+    'cron_secret_missing',
+    'cron_secret_wrong',
+  ],
+  token_missing: ['session_token_missing', 'cron_token_missing'],
+  issuer_unavailable: [
+    'issuer_unreachable',
+    'issuer_timeout',
+    'issuer_status_unexpected',
+    'issuer_keys_too_large',
+    'issuer_keys_malformed',
+    'issuer_keys_unusable',
+  ],
+  store_unavailable: [
+    'store_unreachable',
+    'store_timeout',
+    'store_status_unexpected',
+    'store_answer_too_large',
+    'store_answer_not_json',
+    'store_command_failed',
+    'store_answer_unexpected',
+    'store_write_contended',
+  ],
+  key_unreadable: [
+    'record_malformed',
+    'envelope_too_long',
+    'envelope_malformed',
+    'envelope_header_unexpected',
+    'master_key_missing',
+    'envelope_not_authentic',
+    'plaintext_malformed',
+  ],
+  path_refused: ['path_holds_token', 'path_not_plain', 'path_encoding_broken', 'path_leaves_origin'],
+  invalid_request: ['fields_invalid', 'json_too_deep_or_large'],
+  body_too_large: ['declared_length_too_large', 'received_length_too_large'],
+  rate_limited: ['calls_per_minute', 'erasures_in_a_row'],
+  provider_error: ['provider_status_unusable', 'provider_answer_unusable', 'provider_answer_too_large'],
+  provider_unreachable: ['provider_connection_failed', 'caller_left'],
+} as const satisfies Partial<Record<ProblemCode, readonly string[]>>;
+
+/** The code itself where it has one cause only. */
+export type Reason = ProblemCode | (typeof reasons)[keyof typeof reasons][number];
+
 /** A field of the input that is wrong: `pointer` is an RFC 6901 JSON Pointer into the body. */
 export type FieldError = { readonly pointer: string; readonly detail: string };
 
@@ -121,6 +185,8 @@ type ProblemOptions = {
   readonly headers?: Readonly<Record<string, string>>;
   /** Further public members of the problem document (RFC 9457, section 3.2). */
   readonly members?: Readonly<Record<string, string | number>>;
+  /** For the log only. Default: the code. */
+  readonly reason?: Reason;
 };
 
 /**
@@ -135,6 +201,8 @@ export class Problem extends Error {
   readonly errors: readonly FieldError[];
   readonly headers: Readonly<Record<string, string>>;
   readonly members: Readonly<Record<string, string | number>>;
+  /** For the log only: it never reaches the caller. */
+  readonly reason: Reason;
 
   constructor(code: ProblemCode, options: ProblemOptions = {}) {
     const [status, title, detail] = PROBLEMS[code];
@@ -145,6 +213,7 @@ export class Problem extends Error {
     this.errors = options.errors ?? [];
     this.headers = options.headers ?? {};
     this.members = options.members ?? {};
+    this.reason = options.reason ?? code;
   }
 }
 
@@ -153,3 +222,14 @@ export const problemCodes = Object.keys(PROBLEMS);
 
 /** The codes with their status, title and detail, for `docs/errors.md` and its test. */
 export const problemTable: Readonly<Record<ProblemCode, readonly [number, string, string]>> = PROBLEMS;
+
+/** A setting of the deployment is missing or malformed. The message names each variable and no value. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly variables: readonly string[];
+
+  constructor(complaints: readonly { readonly variable: string; readonly complaint: string }[]) {
+    super(complaints.map(({ variable, complaint }) => `${variable}: ${complaint}`).join('; '));
+    this.variables = complaints.map(({ variable }) => variable);
+  }
+}

@@ -1,4 +1,5 @@
-import { ConfigError, loadConfig } from '../../lib/config.ts';
+import { ConfigError } from '../../lib/errors.ts';
+import { loadConfig } from '../../lib/config.ts';
 import type { Variables } from '../settings/configuration.ts';
 import { printBad } from '../terminal/print.ts';
 

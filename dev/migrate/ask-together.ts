@@ -15,7 +15,7 @@ export async function askTogether<T>(kv: Kv, questions: readonly Ask<T>[]): Prom
   if (questions.length === 0) return [];
   for (let tries = 1; ; tries += 1) {
     try {
-      return await kv.ask(combine(questions));
+      return await kv.run(combine(questions));
     } catch (error) {
       if (!(error instanceof Problem) || error.code !== 'store_unavailable' || tries === TRIES) throw error;
       await delay(FIRST_PAUSE_MS * 2 ** tries);

@@ -1,9 +1,10 @@
 /** `npm run migrate`: keys and onboarding sessions of the old system into KV. docs/migrate.md shows it. */
+import { ConfigError } from '../../lib/errors.ts';
 import { parseArgs } from 'node:util';
-import { ConfigError, loadConfig } from '../../lib/config.ts';
+import { loadConfig } from '../../lib/config.ts';
 import { isUserId } from '../../lib/identity/user-id.ts';
 import { createKv } from '../../lib/kv/kv.ts';
-import { openKeyRing } from '../../lib/open-key-ring.ts';
+import { loadKeyRing } from '../../lib/vault/key-ring.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import { unwrapWithKms } from '../../lib/vault/kms.ts';
 import { explainUsage } from '../terminal/explain-usage.ts';
@@ -46,7 +47,7 @@ async function main(): Promise<number> {
   try {
     const config = loadConfig();
     const kv = createKv(config.kv, createUndiciSend());
-    const destination = { kv, ring: await openKeyRing(config, unwrapWithKms), begun: new Date() };
+    const destination = { kv, ring: await loadKeyRing(config, unwrapWithKms), begun: new Date() };
     const source = await open();
     try {
       const bar = createProgressBar(await source.countUsers(), 'users', process.stderr);

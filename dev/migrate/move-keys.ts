@@ -5,7 +5,7 @@ import type { UserId } from '../../lib/identity/user-id.ts';
 import { createHoldKeys, type HeldKey } from '../../lib/keys/stored-keys.ts';
 import { callStart } from '../../lib/kv/erasure.ts';
 import type { Ask, Kv } from '../../lib/kv/kv.ts';
-import { readBundle, replaceRecord } from '../../lib/vault/records.ts';
+import { readRecords, replaceRecord } from '../../lib/vault/records.ts';
 import { sealKey } from '../../lib/vault/envelope.ts';
 import { hintOf, type KeyRecord } from '../../lib/vault/key-record.ts';
 import type { KeyRing } from '../../lib/vault/key-ring.ts';
@@ -142,7 +142,7 @@ async function holdAll(
   const holdKeys = createHoldKeys(ring);
   const bundles = await askTogether(
     kv,
-    entries.map(({ user, planned: { provider } }) => readBundle(user, [provider])),
+    entries.map(({ user, planned: { provider } }) => readRecords(user, [provider])),
   );
   return Promise.all(
     entries.map(async ({ user, planned: { provider } }, index) => {

@@ -1,8 +1,8 @@
 /** `npm run account`: what is stored about one user, and erasing it, for an operator who was asked to. */
 import { createInterface } from 'node:readline/promises';
 import { parseArgs } from 'node:util';
-import { eraseUser } from '../../lib/account/erase-user.ts';
-import { exportUser } from '../../lib/account/export-user.ts';
+import { eraseUser } from '../../lib/account/account-data.ts';
+import { exportUser } from '../../lib/account/account-data.ts';
 import { isUserId, type UserId } from '../../lib/identity/user-id.ts';
 import { explainUsage } from '../terminal/explain-usage.ts';
 import { print, printBad, printGood } from '../terminal/print.ts';
@@ -35,7 +35,7 @@ async function erase({ kv, clock, storeHost }: Vault, user: UserId, yes: boolean
     printBad('Nothing was erased.');
     return 1;
   }
-  const stored = await kv.ask(countStored(user, clock()));
+  const stored = await kv.run(countStored(user, clock()));
   // Also where nothing is stored: a save that is under way writes nothing then.
   await eraseUser(kv, user, clock());
   const traces = await findTraces(kv, user);

@@ -37,7 +37,7 @@ async function readNewest(user: UserId, last: number): Promise<readonly AuditEnt
   let cursor: string | undefined;
   do {
     const limit = Math.min(PAGE_ENTRIES, last - entries.length);
-    const page: AuditPage = await kv.ask(readAudit(user, { limit, cursor }, auditBounds, clock()));
+    const page: AuditPage = await kv.run(readAudit(user, { limit, cursor }, auditBounds, clock()));
     entries.push(...page.entries);
     cursor = page.nextCursor;
   } while (cursor !== undefined && entries.length < last);

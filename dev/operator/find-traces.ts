@@ -12,7 +12,7 @@ export async function findTraces(kv: Kv, user: UserId): Promise<readonly string[
   const found: string[] = [];
   let cursor = SCAN_START;
   do {
-    const page = await kv.ask(scan(cursor));
+    const page = await kv.run(scan(cursor));
     found.push(...page.keys.filter((key) => names(key, user)));
     cursor = page.cursor;
   } while (cursor !== SCAN_START);

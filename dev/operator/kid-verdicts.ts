@@ -1,5 +1,5 @@
 /** What an operator may do with each master key, from a fresh count. */
-import type { Tally } from '../../lib/rotation/tally.ts';
+import type { Tally } from '../../lib/rotation/rotation-state.ts';
 import type { KeyRing } from '../../lib/vault/key-ring.ts';
 import { count } from '../terminal/count.ts';
 import { print, printBad, printGood, printTable } from '../terminal/print.ts';

@@ -2,7 +2,7 @@
 import type { AuditBounds } from '../../lib/audit/audit-log.ts';
 import { loadVaultConfig } from '../../lib/config.ts';
 import { createKv } from '../../lib/kv/kv.ts';
-import { openKeyRing } from '../../lib/open-key-ring.ts';
+import { loadKeyRing } from '../../lib/vault/key-ring.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import type { Rotation } from '../../lib/rotation/rotation.ts';
 import { unwrapWithKms } from '../../lib/vault/kms.ts';
@@ -24,7 +24,7 @@ export async function openVault(directory: string): Promise<Vault> {
   const config = loadVaultConfig(await readConfiguration(directory));
   return {
     kv: createKv(config.kv, createUndiciSend()),
-    ring: await openKeyRing(config, unwrapWithKms),
+    ring: await loadKeyRing(config, unwrapWithKms),
     clock: () => new Date(),
     auditBounds: config.audit,
     storeHost: new URL(config.kv.url).host,

@@ -12,13 +12,13 @@ export async function retire({ kv, ring }: Vault, kid: string): Promise<boolean>
     printBad(`${kid} is not in VAULT_KEYS. Put it back, so that what it still seals can be sealed anew.`);
     return false;
   }
-  await kv.ask(retireKid(kid));
+  await kv.run(retireKid(kid));
   printGood(`${kid} is retired: the store takes no record under it any more, from whichever deployment.`);
   return true;
 }
 
 export async function reinstate({ kv }: Vault, kid: string): Promise<number> {
-  await kv.ask(reinstateKid(kid));
+  await kv.run(reinstateKid(kid));
   printGood(`${kid} may seal again.`);
   return 0;
 }

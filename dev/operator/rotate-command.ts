@@ -1,7 +1,7 @@
-import { countRecords } from '../../lib/rotation/count-records.ts';
+import { countRecords } from '../../lib/rotation/rotation.ts';
 import { type RotationState, readRotationState } from '../../lib/rotation/rotation-state.ts';
 import { rotationStep } from '../../lib/rotation/rotation.ts';
-import { countLeft, EMPTY_TALLY, type Tally } from '../../lib/rotation/tally.ts';
+import { countLeft, EMPTY_TALLY, type Tally } from '../../lib/rotation/rotation-state.ts';
 import { readRetired } from '../../lib/vault/retired-kids.ts';
 import { createProgressBar } from '../migrate/progress-bar.ts';
 import { count } from '../terminal/count.ts';
@@ -21,7 +21,7 @@ const MAX_WALKS = 5;
  */
 export async function rotateRecords(vault: Vault, { dryRun }: { readonly dryRun: boolean }): Promise<number> {
   printTitle('rotate', `the store at ${vault.storeHost}, sealing under ${vault.ring.currentKid}`);
-  const before = await vault.kv.ask(readRotationState());
+  const before = await vault.kv.run(readRotationState());
   const walks = dryRun ? [] : await goOn(vault, before);
   let tally = await countAll(vault);
   while (!dryRun && walks.length < MAX_WALKS && countOld(vault, tally) > 0) {
@@ -31,7 +31,7 @@ export async function rotateRecords(vault: Vault, { dryRun }: { readonly dryRun:
   printCounts(tally, dryRun ? undefined : walks.reduce((sum, { resealed }) => sum + resealed, 0));
   const seen = [before.last?.tally ?? EMPTY_TALLY, ...walks];
   const emptied = new Set(seen.flatMap(({ found }) => [...found.keys()]));
-  const verdicts = judgeKids(tally, vault.ring, await vault.kv.ask(readRetired()), emptied);
+  const verdicts = judgeKids(tally, vault.ring, await vault.kv.run(readRetired()), emptied);
   printVerdicts(verdicts, tally, dryRun);
   return exitCodeOf(verdicts, dryRun);
 }

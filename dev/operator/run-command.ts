@@ -1,5 +1,4 @@
-import { ConfigError } from '../../lib/config.ts';
-import { Problem } from '../../lib/errors.ts';
+import { ConfigError, Problem } from '../../lib/errors.ts';
 import { describeOrigin } from '../../lib/log.ts';
 import { ENV_FILES } from '../settings/configuration.ts';
 import { holdLogs } from '../terminal/hold-logs.ts';

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { parseEnv } from 'node:util';
 import { baseUrlVariable, configVariables } from '../../lib/config.ts';
 import { providerIds } from '../../lib/providers/catalogue.ts';
-import { credentialVariables } from '../../lib/providers/credential-variables.ts';
+import { credentialVariables } from '../../lib/providers/credential.ts';
 import { readPrivateFile } from '../state/private-file.ts';
 
 export type Variables = Readonly<Record<string, string>>;

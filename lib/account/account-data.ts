@@ -1,14 +1,18 @@
 /**
- * Everything the store holds about one user, in one list. What stands here is exported and erased; a room that
- * stores something new about users adds it, and test/account/ finds what was forgotten.
+ * Everything the store holds about one user, in one list. What is in the list is exported and erased. A folder that
+ * stores something new about users adds it here; test/account/ finds what was forgotten.
  */
+import { z } from 'zod';
 import { auditData } from '../audit/audit-log.ts';
-import { guardData } from '../guards/stored-guards.ts';
-import type { UserData } from '../kv/user-data.ts';
 import { callCountData } from '../guards/rate-limit.ts';
-import { onboardingData } from '../onboarding/onboarding-data.ts';
+import { guardData } from '../guards/stored-guards.ts';
+import type { UserId } from '../identity/user-id.ts';
+import { callStart, markErased, type UserData } from '../kv/erasure.ts';
+import type { Kv } from '../kv/kv.ts';
+import { combineQueries, count, query } from '../kv/query.ts';
+import { onboardingData } from '../onboarding/session.ts';
 import { usageData } from '../usage/usage-ledger.ts';
-import { keyData } from '../vault/key-data.ts';
+import { keyData } from '../vault/records.ts';
 
 export const allUserData: readonly UserData[] = [
   keyData,
@@ -18,3 +22,29 @@ export const allUserData: readonly UserData[] = [
   auditData,
   callCountData,
 ];
+
+export type UserExport = {
+  readonly user: string;
+  readonly exportedAt: string;
+  readonly [name: string]: unknown;
+};
+
+/** Everything stored about a user except the keys. Reads only. One request a kind, so that no answer is too large. */
+export async function exportUser(kv: Kv, user: UserId, now: Date): Promise<UserExport> {
+  const parts: [name: string, value: unknown][] = [];
+  for (const { name, read } of allUserData) parts.push([name, await kv.run(read(user, now))]);
+  return { user, exportedAt: now.toISOString(), ...Object.fromEntries(parts) };
+}
+
+/**
+ * Erases every trace of a user in one request. The mark is written first: calls that are under way, such as a save that
+ * waits for its provider or a write after an answer, write nothing afterwards. An erasure that was cut off can be
+ * repeated, and so can one for a user of whom nothing is stored.
+ *
+ * @throws Problem `store_unavailable`; the erasure may or may not have happened then.
+ */
+export async function eraseUser(kv: Kv, user: UserId, now: Date): Promise<void> {
+  const keys = allUserData.flatMap((part) => part.kvKeys(user, now));
+  const deleteAll = query((pipeline) => pipeline.del(...keys), z.tuple([count]));
+  await kv.run(combineQueries(markErased(await callStart(user, now)), deleteAll));
+}

@@ -1,11 +1,12 @@
 /**
- * What one call leaves behind: a line in the user's audit log, its usage, and whatever else is to be noted of it.
- * All of it is written in one KV request after the response, and none of it can make a call fail.
+ * What one call leaves behind: an entry in the user's audit log, its usage, and other deferred writes. All of it is
+ * written in one KV request after the response. None of it can make a call fail.
  */
 import type { UserId } from '../identity/user-id.ts';
+import { deferredWrites } from '../kv/deferred-writes.ts';
 import { callStart } from '../kv/erasure.ts';
 import type { Kv } from '../kv/kv.ts';
-import { type LateWrite, lateWrites } from '../kv/deferred-writes.ts';
+import type { Script } from '../kv/query.ts';
 import { log } from '../log.ts';
 import type { Answer, Send } from '../outgoing/send.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
@@ -17,32 +18,41 @@ import { countUsage } from '../usage/usage-ledger.ts';
 import type { AuditAction, AuditEntry, AuditRoute } from './audit-entry.ts';
 import { type AuditBounds, appendAudit } from './audit-log.ts';
 
+type Facts = {
+  readonly action?: AuditAction;
+  readonly route?: AuditRoute;
+  readonly provider?: ProviderId;
+  readonly model?: string | undefined;
+};
+
+/** The call's answer; status null where there was none. */
+type Outcome = { readonly status: number | null; readonly outcome: string };
+
 export type Journal = {
   readonly stages: Stages;
-  /** What is known by now of the call; the last word counts. */
-  note(facts: {
-    readonly action?: AuditAction;
-    readonly route?: AuditRoute;
-    readonly provider?: ProviderId;
-    readonly model?: string | undefined;
-  }): void;
-  /** A key was handed to code that makes its calls itself: a line of its own, and a call without figures. */
-  noteOpened(provider: ProviderId): void;
-  /** A name that holds this is not written down: a key pasted in the place of a model's name. */
-  conceal(secret: Secret): void;
-  /** To be written along with the rest. */
-  also(write: LateWrite): void;
-  /** A `Send` for calls to the provider: timed, and the token figures in what it answers are read as it passes. */
-  watch(send: Send): Send;
-  /** The call is answered: with this status, or with nothing but an outcome. What is still passing is waited for. */
-  end(answer: { readonly status: number | null; readonly outcome: string }): void;
+  /** Adds facts about the call. A later fact replaces an earlier one. */
+  note(facts: Facts): void;
+  /** Records that a key was given to code that makes its calls itself: an entry of its own, and a call without figures. */
+  recordOpened(provider: ProviderId): void;
+  /** Keeps a secret out of the log: a model name that contains it is not written. */
+  redact(secret: Secret): void;
+  /** Writes this script together with the rest, in the one KV request after the response. */
+  defer(write: Script): void;
+  /** A `Send` for calls to the provider. It is timed, and the token figures in its answers are read as they pass. */
+  meter(send: Send): Send;
+  /** Runs work after the response. Its failure is ignored. */
+  afterResponse(work: () => Promise<unknown>): void;
+  /** Runs when the call ends, before anything is written. */
+  beforeEnd(run: () => void): void;
+  /** Ends the call. Writes once the answers of providers that are still streaming have ended. */
+  end(outcome: Outcome): void;
 };
 
 export type OpenJournal = (call: {
   readonly user: UserId;
   readonly requestId: string;
   readonly stages: Stages;
-  /** Undefined: the call itself is not for the log. */
+  /** Undefined: the call itself is not logged. */
   readonly action?: AuditAction | undefined;
 }) => Journal;
 
@@ -59,84 +69,97 @@ export function createJournals({
 }): OpenJournal {
   return ({ user, requestId, stages, action }) => {
     const startedAt = clock();
-    const facts: {
-      action?: AuditAction;
-      route?: AuditRoute;
-      provider?: ProviderId;
-      model?: string | undefined;
-    } = action === undefined ? {} : { action };
+    let facts: Facts = action === undefined ? {} : { action };
     const opened: ProviderId[] = [];
-    const concealed: Secret[] = [];
-    const writes: LateWrite[] = [];
-    /** The exchanges with providers, in order. */
-    const exchanges: Promise<Metered>[] = [];
+    const secrets: Secret[] = [];
+    const deferred: Script[] = [];
+    const endings: (() => void)[] = [];
+    /** What the answers of providers said, in order. */
+    const answers: Promise<Metered>[] = [];
 
-    function lines(answer: Parameters<Journal['end']>[0], metered: Metered | undefined): AuditEntry[] {
+    /** Only code asks for keys without calling the provider through us. */
+    const openedByCode = () => (facts.route === 'code' ? opened : []);
+
+    /** The model that answered, else the one that was asked for. */
+    function modelOf(metered: Metered | undefined): string | undefined {
+      const model = metered?.model ?? toModelName(facts.model);
+      return secrets.some((secret) => model?.includes(secret.reveal())) ? undefined : model;
+    }
+
+    function auditEntries({ status, outcome }: Outcome, metered: Metered | undefined): readonly AuditEntry[] {
       if (facts.action === undefined) return [];
-      const line: AuditEntry = {
+      const entry: AuditEntry = {
         time: startedAt.toISOString(),
         action: facts.action,
         route: facts.route ?? null,
         provider: facts.provider ?? null,
-        outcome: answer.outcome,
-        status: answer.status,
+        outcome,
+        status,
         durationMs: Math.round(stages.elapsedMs()),
         requestId,
         model: modelOf(metered) ?? null,
         inputTokens: metered?.tokens?.input ?? null,
         outputTokens: metered?.tokens?.output ?? null,
       };
-      return opened.length === 0 ? [line] : opened.map((provider) => ({ ...line, provider }));
+      const providers = openedByCode();
+      return providers.length === 0 ? [entry] : providers.map((provider) => ({ ...entry, provider }));
     }
 
-    /** The model that answered, else the one that was asked for. */
-    function modelOf(metered: Metered | undefined): string | undefined {
-      const model = metered?.model ?? toModelName(facts.model);
-      return concealed.some((secret) => model?.includes(secret.reveal())) ? undefined : model;
-    }
-
-    async function write(answer: Parameters<Journal['end']>[0]): Promise<void> {
-      await responseHandedOver();
-      const metered = await Promise.all(exchanges);
-      const entries = lines(answer, metered.at(-1));
+    function usageCalls(metered: readonly Metered[]) {
       const { provider: called } = facts;
-      const exchanged = called === undefined ? [] : metered.map((said) => [called, said] as const);
-      const handedOut = opened.map((provider) => [provider, undefined] as const);
-      const calls = [...exchanged, ...handedOut].map(([provider, said]) => ({
+      const answered = called === undefined ? [] : metered.map((answer) => [called, answer] as const);
+      const unmetered = openedByCode().map((provider) => [provider, undefined] as const);
+      return [...answered, ...unmetered].map(([provider, answer]) => ({
         provider,
-        model: modelOf(said),
-        tokens: said?.tokens,
+        model: modelOf(answer),
+        tokens: answer?.tokens,
       }));
-      const kept = { at: startedAt, keepDays: bounds.usageMaxAgeDays };
-      const all = [
-        ...writes,
+    }
+
+    async function write(outcome: Outcome): Promise<void> {
+      await responseReturned();
+      const metered = await Promise.all(answers);
+      const entries = auditEntries(outcome, metered.at(-1));
+      const calls = usageCalls(metered);
+      const period = { at: startedAt, keepDays: bounds.usageMaxAgeDays };
+      const scripts = [
+        ...deferred,
         ...(entries.length > 0 ? [appendAudit(user, entries, bounds.audit, startedAt)] : []),
-        ...(calls.length > 0 ? [countUsage(user, calls, kept)] : []),
+        ...(calls.length > 0 ? [countUsage(user, calls, period)] : []),
       ];
-      if (all.length > 0) await kv.ask(lateWrites(await callStart(user, startedAt), all));
+      if (scripts.length > 0) await kv.run(deferredWrites(await callStart(user, startedAt), scripts));
     }
 
     return {
       stages,
-      note: (more) => void Object.assign(facts, more),
-      noteOpened: (provider) => void opened.push(provider),
-      conceal: (secret) => void concealed.push(secret),
-      also: (write) => void writes.push(write),
-      watch: (send) => async (request) => {
+      note(more) {
+        facts = { ...facts, ...more };
+      },
+      recordOpened: (provider) => void opened.push(provider),
+      redact: (secret) => void secrets.push(secret),
+      defer: (script) => void deferred.push(script),
+      meter: (send) => async (request) => {
         const answer: Answer = await stages.time('provider', () => send(request));
         const metered = meterAnswer(answer, request.signal);
-        exchanges.push(metered?.metered ?? Promise.resolve({ tokens: undefined, model: undefined }));
+        answers.push(metered?.metered ?? Promise.resolve({ tokens: undefined, model: undefined }));
         return metered?.answer ?? answer;
       },
-      end(answer) {
-        const written = write(answer).catch(() => log({ level: 'warn', event: 'journal_lost', requestId }));
-        after(written);
+      afterResponse: (work) =>
+        after(
+          responseReturned()
+            .then(work)
+            .catch(() => undefined),
+        ),
+      beforeEnd: (run) => void endings.push(run),
+      end(outcome) {
+        for (const run of endings) run();
+        after(write(outcome).catch(() => log({ level: 'warn', event: 'journal_lost', requestId })));
       },
     };
   };
 }
 
-/** The response is handed over by then: what is left of producing it runs in microtasks. */
-function responseHandedOver(): Promise<void> {
+/** Resolves after the handler has returned its response: what is left of producing it runs in microtasks. */
+function responseReturned(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }

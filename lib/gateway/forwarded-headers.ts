@@ -1,9 +1,9 @@
 /**
- * Which headers pass the gateway, in each direction. Everything else stays behind: cookies, credentials,
- * forwarding and platform headers (`x-vercel-oidc-token` is a credential of the deployment), hop-by-hop headers.
+ * Which headers pass the gateway, in each direction. All others are dropped: cookies, credentials, forwarding and
+ * platform headers (`x-vercel-oidc-token` is a credential of the deployment), hop-by-hop headers.
  */
 import type { Secret } from '../secret.ts';
-import { holdsToken } from './token-leak.ts';
+import { containsToken } from './token-leak.ts';
 
 const REQUEST_HEADERS = new Set([
   ...['accept', 'accept-language', 'content-type', 'content-length', 'user-agent', 'range'],
@@ -34,17 +34,17 @@ const RESPONSE_PREFIXES = [
   ...['x-copilotkit-', 'mistral-'],
 ];
 
-/** The caller's headers that go up, none of which may hold the caller's token. */
+/** The caller's headers that the provider gets. A header that contains the caller's token is dropped. */
 export function requestHeaders(incoming: Headers, token: Secret | undefined): Record<string, string> {
   const passing: Record<string, string> = {};
   for (const [name, value] of incoming) {
     const known = REQUEST_HEADERS.has(name) || REQUEST_PREFIXES.some((prefix) => name.startsWith(prefix));
-    if (known && !holdsToken(value, token)) passing[name] = value;
+    if (known && !containsToken(value, token)) passing[name] = value;
   }
   return passing;
 }
 
-/** The provider's headers that come down, with the key taken out of their values. */
+/** The provider's headers that the caller gets, with the key redacted in their values. */
 export function responseHeaders(incoming: Headers, redact: (text: string) => string): Headers {
   const passing = new Headers();
   for (const [name, value] of incoming) {

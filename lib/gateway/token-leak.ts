@@ -1,16 +1,15 @@
-/** Finding the caller's token where it must not go to a provider. */
+/** Finds the caller's token in text that goes to a provider. */
+import { TOKEN_DECODING_ROUNDS } from '../limits.ts';
 import type { Secret } from '../secret.ts';
 
-/** A percent-encoded ASCII character, however often its percent sign was encoded in turn. */
+/** A percent-encoded ASCII character, however often its percent sign was itself encoded. */
 const ENCODED = /%(?:25)*([2-7][0-9a-f])/gi;
-/** Signs that were encoded apart, such as `%%32%35`, take another turn. */
-const TURNS = 3;
 
-/** Whether the text has the token in it, percent-encoded or not. */
-export function holdsToken(text: string, token: Secret | undefined): boolean {
+/** Whether the text contains the token, percent-encoded or not. */
+export function containsToken(text: string, token: Secret | undefined): boolean {
   if (token === undefined) return false;
   let plain = text;
-  for (let turn = 0; turn < TURNS; turn += 1) {
+  for (let round = 0; round < TOKEN_DECODING_ROUNDS; round += 1) {
     if (plain.includes(token.reveal())) return true;
     const decoded = plain.replace(ENCODED, (_, hex: string) => String.fromCharCode(Number.parseInt(hex, 16)));
     if (decoded === plain) return false;

@@ -1,7 +1,8 @@
-/** What `/api/generate` is asked: a prompt, or a chat as the AI SDK's `useChat` sends it. */
+/** The body of `POST /api/generate`: a prompt, or a chat as the AI SDK's `useChat` sends it. */
 import type { UIMessage } from 'ai';
 import { z } from 'zod';
-import { GENERATING } from '../providers/generating.ts';
+import { MAX_MODEL_CHARACTERS } from '../limits.ts';
+import { generatingProviders } from '../providers/catalogue.ts';
 
 const providerMetadata = z.record(z.string(), z.record(z.string(), z.json())).exactOptional();
 const written = { text: z.string(), state: z.enum(['streaming', 'done']).exactOptional(), providerMetadata };
@@ -12,7 +13,7 @@ const inline = {
   providerMetadata,
 };
 
-/** The parts of a message that say something to a model. Nothing here is ever fetched: a file is its own data. */
+/** The parts of a message that a model reads. Nothing is ever fetched: a file is sent as data. */
 const part = z.discriminatedUnion('type', [
   z.object({ type: z.literal('text'), ...written }),
   z.object({ type: z.literal('reasoning'), ...written }),
@@ -49,16 +50,16 @@ const message = z.object({
 
 const fields = z.strictObject({
   /** Default: the first of these that the user has a key for. */
-  provider: z.enum(GENERATING).optional(),
+  provider: z.enum(generatingProviders).optional(),
   model: z
     .string()
     .regex(/^[\w@:-][\w@:.-]*(\/[\w@:-][\w@:.-]*)*$/, 'must be a model name')
-    .max(200)
+    .max(MAX_MODEL_CHARACTERS)
     .optional(),
   prompt: z.string().min(1).optional(),
-  /** Of a prompt; a chat is always answered as a stream. */
+  /** For a prompt only; a chat is always answered as a stream. */
   stream: z.boolean().optional(),
-  /** A chat in place of a prompt: `DefaultChatTransport` of the AI SDK sends these four. */
+  /** A chat instead of a prompt: `DefaultChatTransport` of the AI SDK sends these four members. */
   messages: z.array(message).min(1).optional(),
   id: z.string().optional(),
   trigger: z.enum(['submit-message', 'regenerate-message']).optional(),
@@ -83,7 +84,7 @@ export const generateBody = fields.transform((body, context): GenerateBody => {
   context.addIssue({
     code: 'custom',
     path: ['prompt'],
-    message: prompt === undefined ? 'is missing' : 'cannot stand beside messages',
+    message: prompt === undefined ? 'is missing' : 'cannot be combined with messages',
   });
   return z.NEVER;
 });

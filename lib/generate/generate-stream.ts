@@ -1,6 +1,6 @@
 /**
  * A model's answer as it is written: as plain text, or as the UI message stream that the AI SDK's `useChat` reads.
- * Until something has been written a failure can still be a status, so nothing is answered before that.
+ * The response starts with the first piece of the answer, because until then a failure can still become a status.
  */
 import {
   createUIMessageStreamResponse,
@@ -15,20 +15,20 @@ export type ModelCall = Parameters<typeof streamText>[0];
 type Part = TextStreamPart<ToolSet>;
 
 const BROKEN_OFF = 'The provider failed in the middle of its answer.';
-/** What a model's stream tells of before it has written anything. */
+/** The parts that a model's stream sends before it has written anything. */
 const PREAMBLE: ReadonlySet<Part['type']> = new Set(['start', 'start-step', 'text-start', 'reasoning-start']);
 
 /**
- * The text alone. It breaks off when the provider fails in the middle.
+ * The text only. It ends with an error when the provider fails in the middle.
  *
  * @throws whatever the model call failed with before the first piece of text.
  */
 export async function textStreamResponse(
   call: ModelCall,
-  leaving: AbortController,
+  cancelled: AbortController,
   headers: HeadersInit,
 ): Promise<Response> {
-  const parts = await begin(call, leaving, ({ type }) => type !== 'text-delta');
+  const parts = await begin(call, cancelled, ({ type }) => type !== 'text-delta');
   const encoder = new TextEncoder();
   const text = new TransformStream<Part, Uint8Array>({
     transform(part, controller) {
@@ -42,16 +42,16 @@ export async function textStreamResponse(
 }
 
 /**
- * The UI message stream (`text/event-stream`). A failure in the middle is its last part, an `error`.
+ * The UI message stream (`text/event-stream`). After a failure in the middle its last part is an `error`.
  *
  * @throws whatever the model call failed with before anything was written.
  */
 export async function chatStreamResponse(
   call: ModelCall,
-  leaving: AbortController,
+  cancelled: AbortController,
   chat: { readonly messages: UIMessage[]; readonly headers: HeadersInit },
 ): Promise<Response> {
-  const parts = await begin(call, leaving, ({ type }) => PREAMBLE.has(type));
+  const parts = await begin(call, cancelled, ({ type }) => PREAMBLE.has(type));
   const stream = toUIMessageStream({
     stream: parts,
     originalMessages: chat.messages,
@@ -62,13 +62,13 @@ export async function chatStreamResponse(
   return createUIMessageStreamResponse({ stream, headers: chat.headers });
 }
 
-/** The model's parts, once the first that is not `isBefore` is there. Cancelling them ends the call. */
+/** The model's parts, once the first part that is not `isBefore` has arrived. Cancelling the stream ends the call. */
 async function begin(
   call: ModelCall,
-  leaving: AbortController,
+  cancelled: AbortController,
   isBefore: (part: Part) => boolean,
 ): Promise<ReadableStream<Part>> {
-  // The SDK prints errors unless told otherwise; they quote the request.
+  // Without this the SDK prints errors, which quote the request.
   const rest = streamText({ ...call, onError: () => undefined }).stream.getReader();
   const first: Part[] = [];
   for (let next = await rest.read(); !next.done; next = await rest.read()) {
@@ -85,7 +85,7 @@ async function begin(
       else controller.enqueue(value);
     },
     cancel() {
-      leaving.abort();
+      cancelled.abort();
     },
   });
 }

@@ -1,84 +1,83 @@
-/** One prompt or chat to a model, with the caller's own key: the answer whole, or as it is written. */
+/** Calls a model with a prompt or a chat and the caller's own key: the answer whole, or as it is written. */
 import { APICallError, convertToModelMessages, generateText } from 'ai';
-import { PROVIDER_IDLE_TIMEOUT_MS } from '../limits.ts';
 import { Problem } from '../errors.ts';
+import { type ProviderTransport, toProviderProblem } from '../gateway/provider-transport.ts';
 import { json } from '../http/json.ts';
-import { fetchThrough } from '../outgoing/provider-fetch.ts';
+import { PROVIDER_IDLE_TIMEOUT_MS } from '../limits.ts';
+import { createProviderFetch } from '../outgoing/provider-fetch.ts';
 import { SendError } from '../outgoing/send.ts';
-import type { Secret } from '../secret.ts';
-import { findProvider } from '../providers/catalogue.ts';
-import { toProviderProblem, type Via } from '../gateway/forward.ts';
-import type { GenerateBody } from './generate-body.ts';
-import { generators } from './language-models.ts';
-import { chatStreamResponse, textStreamResponse } from './generate-stream.ts';
-import type { GeneratingProvider } from '../providers/generating.ts';
-import { judgeCall, type KeyVerdict } from '../providers/key-check-result.ts';
+import type { GeneratingProvider, Provider } from '../providers/catalogue.ts';
+import { type KeyCheckResult, readCallAnswer } from '../providers/key-check-result.ts';
 import { providerRefusal } from '../providers/provider-refusal.ts';
 import { providerBase } from '../providers/provider-url.ts';
 import { createRedactor } from '../redaction/redactor.ts';
+import type { Secret } from '../secret.ts';
+import type { GenerateBody } from './generate-body.ts';
+import { chatStreamResponse, textStreamResponse } from './generate-stream.ts';
+import { languageModels } from './language-models.ts';
+
+export type GenerateCall = {
+  readonly provider: Provider & { readonly id: GeneratingProvider };
+  readonly key: Secret;
+  readonly body: GenerateBody;
+  /** Fires when the caller leaves. */
+  readonly signal: AbortSignal;
+  /** Told what the provider's answer says about the key. */
+  readonly onKeyStatus: (result: KeyCheckResult) => void;
+};
 
 /**
- * To a prompt `{text, provider, model, usage}`, or with `stream` the text as it is written; to a chat the UI message
- * stream of the AI SDK. `learn` is told what the provider's answer says about the key.
+ * For a prompt `{text, provider, model, usage}`, or with `stream` the text as it is written. For a chat the UI message
+ * stream of the AI SDK.
  *
  * @throws Problem `key_rejected`, `provider_limited`, `provider_refused`, `provider_error`,
- *   `provider_unreachable`, `provider_timeout`; of a stream too, as long as nothing has been written.
+ *   `provider_unreachable`, `provider_timeout`. A stream throws them too until something has been written.
  */
-export async function generate(
-  provider: GeneratingProvider,
-  key: Secret,
-  body: GenerateBody,
-  signal: AbortSignal,
-  via: Via,
-  learn: (verdict: KeyVerdict) => void,
-): Promise<Response> {
-  const entry = findProvider(provider);
-  if (entry === undefined) throw new Problem('unknown_provider');
-  const { defaultModel, connect } = generators[provider];
+export async function generate(transport: ProviderTransport, call: GenerateCall): Promise<Response> {
+  const { provider, key, body, signal, onKeyStatus } = call;
+  const { defaultModel, connect } = languageModels[provider.id];
   const model = body.model ?? defaultModel;
-  const base = providerBase(entry, via.baseUrls);
-  const fetch = fetchThrough(via.send, base, {
-    answerTimeoutMs: via.providerTimeoutMs,
+  const base = providerBase(provider, transport.baseUrls);
+  const fetch = createProviderFetch(transport.send, base, {
+    answerTimeoutMs: transport.timeoutMs,
     idleTimeoutMs: PROVIDER_IDLE_TIMEOUT_MS,
   });
-  const leaving = new AbortController();
-  const call = {
+  const cancelled = new AbortController();
+  const settings = {
     model: connect({ key, base, fetch }, model),
-    abortSignal: AbortSignal.any([signal, leaving.signal]),
+    abortSignal: AbortSignal.any([signal, cancelled.signal]),
     maxRetries: 0,
   };
-  const from = { 'x-userkeys-provider': provider, 'x-userkeys-model': model };
+  const headers = { 'x-userkeys-provider': provider.id, 'x-userkeys-model': model };
   try {
     const response = await answer();
-    learn('valid');
+    onKeyStatus('valid');
     return response;
   } catch (error) {
     const refused = refusalIn(error);
-    if (refused) learn(judgeCall(entry, '', refused.statusCode ?? 0, refused.responseBody));
+    if (refused) onKeyStatus(readCallAnswer(provider, '', refused.statusCode ?? 0, refused.responseBody));
     throw await toProblem(error, key);
   }
 
   async function answer(): Promise<Response> {
     if ('messages' in body) {
       const messages = await convertToModelMessages(body.messages);
-      return chatStreamResponse({ ...call, messages, allowSystemInMessages: true }, leaving, {
-        messages: body.messages,
-        headers: from,
-      });
+      const chat = { messages: body.messages, headers };
+      return chatStreamResponse({ ...settings, messages, allowSystemInMessages: true }, cancelled, chat);
     }
     const { prompt, stream } = body;
-    if (stream) return textStreamResponse({ ...call, prompt }, leaving, from);
-    const { text, usage } = await generateText({ ...call, prompt });
+    if (stream) return textStreamResponse({ ...settings, prompt }, cancelled, headers);
+    const { text, usage } = await generateText({ ...settings, prompt });
     return json({
       text,
-      provider,
+      provider: provider.id,
       model,
       usage: { inputTokens: usage.inputTokens ?? null, outputTokens: usage.outputTokens ?? null },
     });
   }
 }
 
-/** The provider's refusal that an error of the SDK is about, if it is about one. */
+/** The provider's refusal behind an error of the SDK, if there is one. */
 function refusalIn(error: unknown): APICallError | undefined {
   return APICallError.isInstance(error) ? error : undefined;
 }

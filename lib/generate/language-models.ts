@@ -1,24 +1,24 @@
-/** The providers `/api/generate` speaks through, by the AI SDK. A client is made for one call and dropped. */
+/** The models of `/api/generate`, through the AI SDK. A client is made for one call and not kept. */
 import { createAnthropic } from '@ai-sdk/anthropic';
 import { createGoogle } from '@ai-sdk/google';
 import { createGroq } from '@ai-sdk/groq';
 import { createMistral } from '@ai-sdk/mistral';
 import { createOpenAI } from '@ai-sdk/openai';
 import type { LanguageModel } from 'ai';
+import type { GeneratingProvider } from '../providers/catalogue.ts';
 import type { Secret } from '../secret.ts';
-import type { GeneratingProvider } from '../providers/generating.ts';
 
-// The SDK would print its advice on models and settings to the log of every deployment.
+// Otherwise the SDK prints advice on models and settings to the log of every deployment.
 globalThis.AI_SDK_LOG_WARNINGS = false;
 
 type Access = { readonly key: Secret; readonly base: string; readonly fetch: typeof fetch };
-type Generator = {
+type LanguageModels = {
   readonly defaultModel: string;
   readonly connect: (access: Access, model: string) => LanguageModel;
 };
 
-/** Small current models, by a moving alias where the provider has one. */
-export const generators: Readonly<Record<GeneratingProvider, Generator>> = {
+/** Small current models. Where the provider has an alias for its latest model, the alias. */
+export const languageModels: Readonly<Record<GeneratingProvider, LanguageModels>> = {
   gemini: {
     defaultModel: 'gemini-flash-latest',
     connect: (access, model) => createGoogle(settings(access, '/v1beta'))(model),

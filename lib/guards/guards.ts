@@ -1,18 +1,7 @@
-/** What a user lets one of their keys be used for. The server holds them to it; nobody else sets it. */
+/** What a user allows one of their keys to be used for. Only the key's owner sets it, and the server enforces it. */
 import { z } from 'zod';
+import { MAX_CALLS_PER_DAY, MAX_MODELS } from '../limits.ts';
 import { modelName } from '../usage/model-name.ts';
-
-const MAX_CALLS_PER_DAY = 1_000_000;
-const MAX_MODELS = 50;
-
-export type Guards = {
-  readonly isPaused: boolean;
-  /** From this moment on the key is not used. */
-  readonly expiresAt: Date | undefined;
-  /** The models it may be used for; undefined: any. */
-  readonly models: readonly string[] | undefined;
-  readonly callsPerDay: number | undefined;
-};
 
 /** The guards of a key as its owner sees them. */
 export const guardsView = z.object({
@@ -25,7 +14,7 @@ export const guardsView = z.object({
 });
 export type GuardsView = z.infer<typeof guardsView>;
 
-/** `PATCH /api/keys/{provider}`: members that are absent stay, `null` takes a guard away. */
+/** `PATCH /api/keys/{provider}`: a member that is absent stays as it is, `null` removes the guard. */
 export const guardsPatch = z.strictObject({
   guards: z.strictObject({
     paused: z.boolean().optional(),

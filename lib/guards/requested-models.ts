@@ -2,7 +2,7 @@
  * Which models a call on the gateway is for, where its key is restricted to some. What cannot be told with certainty
  * is not told: the call is then refused, since two readers of one request must not come to two models.
  */
-import { GUARDED_BODY_MAX_BYTES } from '../limits.ts';
+import { MAX_GUARDED_BODY_BYTES } from '../limits.ts';
 import { readCapped } from '../outgoing/read-capped.ts';
 import { modelsInJson } from './models-in-json.ts';
 
@@ -41,7 +41,7 @@ export async function readRequestedModels(
   if (inPath === undefined && (!BODY_ENDPOINT.test(path) || NAMED_IN_PATH.test(path))) return untold;
   if (request.body === null) return { ...untold, models: inPath === undefined ? undefined : [inPath] };
   if (!PLAIN_JSON.test(request.headers.get('content-type') ?? '')) return untold;
-  const bytes = await readCapped(request.body, GUARDED_BODY_MAX_BYTES);
+  const bytes = await readCapped(request.body, MAX_GUARDED_BODY_BYTES);
   if (bytes === undefined) return untold;
   const { method, headers, signal } = request;
   return {

@@ -1,164 +1,132 @@
 /**
- * The guards in KV: one hash a user, one field a guard of a key, so that two changes at once lose nothing; and one
- * hash of how often each key was used today. docs/storage-schema.md describes both.
+ * The guards in KV: one hash a user, one field a guard of a key, so that simultaneous changes lose nothing; and one
+ * hash with the number of calls made with each key today. docs/storage-schema.md describes both.
  */
+import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
-import type { Ask } from '../kv/kv.ts';
-import type { UserData } from '../kv/user-data.ts';
+import type { UserData } from '../kv/erasure.ts';
+import { count, optionalTexts, type Query, query, scriptQuery } from '../kv/query.ts';
 import { type ProviderId, providerIds } from '../providers/catalogue.ts';
 import { recordsKey } from '../vault/records.ts';
-import type { Guards, GuardsPatch, GuardsView } from './guards.ts';
+import type { GuardsPatch, GuardsView } from './guards.ts';
 
 export const guardsKey = (user: UserId) => `userkeys:guards:${user}`;
-export const spentKey = (user: UserId) => `userkeys:spent:${user}`;
-
-/** Every KV key of a user's guards. */
-function guardKeys(user: UserId): readonly string[] {
-  return [guardsKey(user), spentKey(user)];
-}
+export const usedTodayKey = (user: UserId) => `userkeys:spent:${user}`;
 
 const NAMES = ['paused', 'expiresAt', 'models', 'callsPerDay'] as const;
 const fieldsOf = (provider: ProviderId) => NAMES.map((name) => `${provider}:${name}`);
 
-/** The day of a time, as the count of calls has it: `2026-11-30`, in UTC. */
+/** The UTC day of a time, in the form in which calls are counted: `2026-11-30`. */
 export function dayOf(now: Date): string {
-  return now.toISOString().slice(0, 10);
+  return now.toISOString().slice(0, 'YYYY-MM-DD'.length);
 }
 
-/** What the user has set for these providers' keys; those without any guard are absent. */
+/** The guards that the user has set for these providers' keys. A provider without any guard is absent. */
 export function readGuards(
   user: UserId,
   providers: readonly ProviderId[],
   now: Date,
-): Ask<ReadonlyMap<ProviderId, GuardsView>> {
+): Query<ReadonlyMap<ProviderId, GuardsView>> {
+  return query(
+    (pipeline) =>
+      pipeline
+        .hmget(guardsKey(user), ...providers.flatMap(fieldsOf))
+        .hmget(usedTodayKey(user), 'day', ...providers),
+    z
+      .tuple([optionalTexts(NAMES.length * providers.length), optionalTexts(1 + providers.length)])
+      .transform(([fields, [day, ...used]]) => {
+        const isToday = day === dayOf(now);
+        const guarded = providers.flatMap((provider, index) => {
+          const own = fields.slice(NAMES.length * index, NAMES.length * (index + 1));
+          const guards = toView(own, isToday ? Number(used[index] ?? 0) : 0);
+          return guards === undefined ? [] : [[provider, guards] as const];
+        });
+        return new Map(guarded);
+      }),
+  );
+}
+
+/** Undefined when no guard is set. `fields` are in the order of `NAMES`. */
+function toView(fields: readonly (string | null)[], callsToday: number): GuardsView | undefined {
+  if (fields.every((field) => field === null)) return undefined;
+  const [paused, expiresAt, models, callsPerDay] = fields;
   return {
-    commands: 2,
-    add(batch) {
-      batch.hmget(guardsKey(user), ...providers.flatMap(fieldsOf)).hmget(spentKey(user), 'day', ...providers);
-    },
-    read([fields, spent]) {
-      const isToday = at(spent, 0) === dayOf(now);
-      return new Map(
-        providers.flatMap((provider, index) => {
-          const guards = parseGuards(NAMES.map((_, offset) => at(fields, NAMES.length * index + offset)));
-          const callsToday = isToday ? Number(at(spent, index + 1) ?? 0) : 0;
-          return guards === undefined ? [] : [[provider, describeGuards(guards, callsToday)] as const];
-        }),
-      );
-    },
-  };
-}
-
-/** Undefined when none is set. */
-function parseGuards([paused, expiresAt, models, callsPerDay]: readonly unknown[]): Guards | undefined {
-  const guards: Guards = {
-    isPaused: paused === '1',
-    expiresAt: typeof expiresAt === 'string' ? new Date(Number(expiresAt)) : undefined,
-    models: typeof models === 'string' ? readModels(models) : undefined,
-    callsPerDay: typeof callsPerDay === 'string' ? Number(callsPerDay) : undefined,
-  };
-  const isEmpty = !guards.isPaused && !guards.expiresAt && !guards.models && guards.callsPerDay === undefined;
-  return isEmpty ? undefined : guards;
-}
-
-/** Names of models hold no white space. */
-export function readModels(text: string): readonly string[] {
-  return text.split(' ');
-}
-
-function describeGuards(
-  { isPaused, expiresAt, models, callsPerDay }: Guards,
-  callsToday: number,
-): GuardsView {
-  return {
-    paused: isPaused,
-    expiresAt: expiresAt?.toISOString() ?? null,
-    models: models ?? null,
-    callsPerDay: callsPerDay ?? null,
+    paused: paused === '1',
+    expiresAt: expiresAt == null ? null : new Date(Number(expiresAt)).toISOString(),
+    models: models == null ? null : splitModels(models),
+    callsPerDay: callsPerDay == null ? null : Number(callsPerDay),
     callsToday,
   };
 }
 
+/** The models of a guard. Names of models hold no white space. */
+export function splitModels(text: string): readonly string[] {
+  return text.split(' ');
+}
+
 /**
- * Changes the guards that the patch names. Reads false, and has changed nothing, where no key is stored; `isHeld`
- * says that there is one elsewhere, in `.env`.
+ * Changes the guards that the patch names. False, with nothing changed, where no key is stored; `isInFile` says that
+ * `.env` has one.
  */
 export function changeGuards(
   user: UserId,
   provider: ProviderId,
   patch: GuardsPatch,
-  isHeld: boolean,
-): Ask<boolean> {
+  isInFile: boolean,
+): Query<boolean> {
   const changes = Object.entries(toFields(patch)).flatMap(([name, value]) =>
     value === undefined ? [] : [`${provider}:${name}`, value],
   );
-  return {
-    commands: 1,
-    add(batch) {
-      batch.eval(
-        CHANGE_IF_STORED,
-        [recordsKey(user), guardsKey(user)],
-        [provider, isHeld ? '1' : '', ...changes],
-      );
+  return scriptQuery(
+    {
+      source: CHANGE_IF_STORED,
+      keys: [recordsKey(user), guardsKey(user)],
+      args: [provider, isInFile ? '1' : '', ...changes],
     },
-    read: ([result]) => Number(result) === 1,
-  };
+    z.union([z.literal(0), z.literal(1)]).transform((changed) => changed === 1),
+  );
 }
 
-/** An empty value takes the guard away. */
+/** An empty value removes the guard; undefined leaves it as it is. */
 function toFields(patch: GuardsPatch): { readonly [name in (typeof NAMES)[number]]: string | undefined } {
   const { paused, expiresAt, models, callsPerDay } = patch;
   return {
     paused: paused === undefined ? undefined : paused ? '1' : '',
-    expiresAt: expiresAt == null ? cleared(expiresAt) : String(Date.parse(expiresAt)),
-    models: models == null ? cleared(models) : models.join(' '),
-    callsPerDay: callsPerDay == null ? cleared(callsPerDay) : String(callsPerDay),
+    expiresAt: expiresAt == null ? removed(expiresAt) : String(Date.parse(expiresAt)),
+    models: models == null ? removed(models) : models.join(' '),
+    callsPerDay: callsPerDay == null ? removed(callsPerDay) : String(callsPerDay),
   };
 }
 
-const cleared = (value: null | undefined) => (value === null ? '' : undefined);
+const removed = (value: null | undefined) => (value === null ? '' : undefined);
 
 const CHANGE_IF_STORED = `
-if ARGV[2] == '' and redis.call('HEXISTS', KEYS[1], ARGV[1]) == 0 then return 0 end
+local records, guards = KEYS[1], KEYS[2]
+local provider, isInFile = ARGV[1], ARGV[2] == '1'
+if not isInFile and redis.call('HEXISTS', records, provider) == 0 then return 0 end
 for i = 3, #ARGV, 2 do
-  if ARGV[i + 1] == '' then redis.call('HDEL', KEYS[2], ARGV[i])
-  else redis.call('HSET', KEYS[2], ARGV[i], ARGV[i + 1]) end
+  local field, value = ARGV[i], ARGV[i + 1]
+  if value == '' then redis.call('HDEL', guards, field) else redis.call('HSET', guards, field, value) end
 end
 return 1`;
 
-/** Takes the guards of a deleted key away, and its count. */
-export function deleteGuards(user: UserId, provider: ProviderId): Ask<void> {
-  return {
-    commands: 2,
-    add(batch) {
-      batch.hdel(guardsKey(user), ...fieldsOf(provider)).hdel(spentKey(user), provider);
-    },
-    read: () => undefined,
-  };
+/** Removes the guards of a deleted key, and its count. */
+export function deleteGuards(user: UserId, provider: ProviderId): Query<unknown> {
+  return query(
+    (pipeline) => pipeline.hdel(guardsKey(user), ...fieldsOf(provider)).hdel(usedTodayKey(user), provider),
+    z.tuple([count, count]),
+  );
+}
+
+export function deleteAllGuards(user: UserId): Query<unknown> {
+  return query((pipeline) => pipeline.del(guardsKey(user), usedTodayKey(user)), z.tuple([count]));
 }
 
 export const guardData: UserData = {
   name: 'guards',
-  kvKeys: guardKeys,
-  read(user, now) {
-    const { read, ...ask } = readGuards(user, providerIds, now);
-    return {
-      ...ask,
-      read: (results) => [...read(results)].map(([provider, guards]) => ({ provider, ...guards })),
-    };
+  kvKeys: (user) => [guardsKey(user), usedTodayKey(user)],
+  read: (user, now) => (pipeline) => {
+    const parse = readGuards(user, providerIds, now)(pipeline);
+    return (answers) => [...parse(answers)].map(([provider, guards]) => ({ provider, ...guards }));
   },
 };
-
-export function deleteAllGuards(user: UserId): Ask<void> {
-  return {
-    commands: 1,
-    add(batch) {
-      batch.del(...guardKeys(user));
-    },
-    read: () => undefined,
-  };
-}
-
-function at(values: unknown, index: number): unknown {
-  return Array.isArray(values) ? values[index] : undefined;
-}

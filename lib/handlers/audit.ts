@@ -1,44 +1,43 @@
-/** `GET /api/audit`: the caller's own log, newest first, as JSON, CSV or NDJSON. */
+/** GET /api/audit: the caller's own log, newest first, as JSON, CSV or NDJSON. */
 import { z } from 'zod';
-import { json } from '../http/json.ts';
 import { type AuditEntry, auditFields } from '../audit/audit-entry.ts';
-import { type AuditPage, auditCursor } from '../audit/audit-log.ts';
-
-const DEFAULT_LIMIT = 50;
-const MAX_LIMIT = 1_000;
+import { type AuditPage, auditCursor, readAudit } from '../audit/audit-log.ts';
+import { userRoute } from '../http/endpoint.ts';
+import { json } from '../http/json.ts';
+import { DEFAULT_AUDIT_PAGE, MAX_AUDIT_PAGE } from '../limits.ts';
 
 const formats = ['json', 'csv', 'ndjson'] as const;
 type Format = (typeof formats)[number];
 
-export const auditQuery = z.strictObject({
-  /** How many entries at most, 1 to 1000. Default: 50. */
+const auditQuery = z.strictObject({
+  /** The most entries of the page. */
   limit: z
     .string()
     .regex(/^\d{1,4}$/, 'must be a whole number')
     .transform(Number)
-    .refine((limit) => limit >= 1 && limit <= MAX_LIMIT, `must be from 1 to ${MAX_LIMIT}`)
-    .default(DEFAULT_LIMIT),
-  /** Where a page before ended. */
+    .refine((limit) => limit >= 1 && limit <= MAX_AUDIT_PAGE, `must be from 1 to ${MAX_AUDIT_PAGE}`)
+    .default(DEFAULT_AUDIT_PAGE),
+  /** Where the page before ended. */
   cursor: auditCursor.optional(),
   /** Default: what `Accept` asks for, else JSON. */
   format: z.enum(formats).optional(),
 });
-export type AuditQuery = z.infer<typeof auditQuery>;
 
 /**
- * `{entries, nextCursor}`, or one line an entry. `nextCursor` is null at the end; in every form a `Link` to the next
- * page says the same (RFC 8288).
+ * `{entries, nextCursor}`, or one line an entry. `nextCursor` is null at the end. In every format a `Link` header names
+ * the next page (RFC 8288).
  */
-export function auditResponse(request: Request, query: AuditQuery, page: AuditPage): Response {
+export const GET = userRoute({ query: auditQuery }, async ({ app, user, request, query }) => {
+  const page = await app.admit(user, readAudit(user, query, app.config.audit, app.clock()));
   const format = query.format ?? acceptedFormat(request.headers.get('accept') ?? '');
   const response = renderers[format](page);
   if (page.nextCursor !== undefined) {
     const next = new URLSearchParams({ limit: String(query.limit), cursor: page.nextCursor, format });
-    response.headers.set('link', `</api/audit?${next}>; rel="next"`);
+    response.headers.set('link', `<${app.basePath}/audit?${next}>; rel="next"`);
   }
   response.headers.append('vary', 'Accept');
   return response;
-}
+});
 
 function acceptedFormat(accept: string): Format {
   if (/\btext\/csv\b/i.test(accept)) return 'csv';
@@ -53,7 +52,7 @@ const renderers: Readonly<Record<Format, (page: AuditPage) => Response>> = {
     file(entries.map((entry) => JSON.stringify(entry)).join('\n'), 'application/x-ndjson', 'ndjson'),
 };
 
-/** RFC 4180. No value can hold a comma, a quote or a line break, nor begin like a formula; see audit-entry.ts. */
+/** RFC 4180. No value contains a comma, a quote or a line break, or begins like a formula; see audit-entry.ts. */
 function csvLine(entry: AuditEntry): string {
   return auditFields.map((name) => String(entry[name] ?? '')).join(',');
 }

@@ -1,56 +1,66 @@
-/** `/api/generate`: kept apart from the other calls, because the AI SDK is what makes its import dear. */
-import { watched } from './proxy.ts';
-import type { App } from '../compose.ts';
+/** POST /api/generate: answers a prompt or a chat with the caller's own key. */
 import { Problem } from '../errors.ts';
-import { isGuardCode } from '../guards/key-decision.ts';
-import type { UserCall } from '../http/endpoint.ts';
+import { transportFor } from '../gateway/provider-transport.ts';
 import { generate } from '../generate/generate.ts';
-import type { GenerateBody } from '../generate/generate-body.ts';
-import { generators } from '../generate/language-models.ts';
-import { GENERATING, type GeneratingProvider } from '../providers/generating.ts';
+import { generateBody } from '../generate/generate-body.ts';
+import { languageModels } from '../generate/language-models.ts';
+import { isGuardCode } from '../guards/key-decision.ts';
+import { requireProvider, userRoute } from '../http/endpoint.ts';
+import type { KeyScope } from '../keys/key-scope.ts';
+import { MAX_PROMPT_BYTES } from '../limits.ts';
+import { type GeneratingProvider, generatingProviders } from '../providers/catalogue.ts';
 import type { Secret } from '../secret.ts';
-import type { UserKeys } from '../user-keys.ts';
 
 /**
- * Answers a prompt or a chat with the named provider, or the first one whose key the user has and lets be used for
- * it: a key that is paused, expired or used up for the day is passed over like one that is not there.
+ * Uses the provider that the body names, or the first provider whose key the user has stored and allows for this call.
+ * A key that is paused, expired or over its daily limit is skipped like one that is not stored.
+ *
+ * @throws Problem as `generate` and `KeyScope.get` do.
  */
-export async function generateCall(app: App, call: UserCall<GenerateBody, undefined>): Promise<Response> {
-  const { journal, body } = call;
-  const wanted = body.provider === undefined ? GENERATING : [body.provider];
-  const modelFor = (provider: GeneratingProvider) => body.model ?? generators[provider].defaultModel;
-  journal.note({ route: 'generate', ...(body.provider && { provider: body.provider }), model: body.model });
-  const use = async (keys: UserKeys) => {
-    const { provider, key } = await firstKey(keys, wanted);
-    journal.note({ provider, model: modelFor(provider) });
-    return generate(provider, key, body, call.request.signal, watched(app, call, provider), (verdict) =>
-      keys.learn(provider, verdict),
-    );
-  };
-  return app.useKeys(call.user, wanted, use, {
-    journal,
-    take: 'first',
-    modelFor: (provider) => modelFor(wanted.find((id) => id === provider) ?? GENERATING[0]),
-  });
-}
+export const POST = userRoute(
+  { audit: 'use', body: generateBody, maxBodyBytes: MAX_PROMPT_BYTES },
+  async (call) => {
+    const { app, user, journal, body, request } = call;
+    const wanted = body.provider === undefined ? generatingProviders : [body.provider];
+    const modelOf = (provider: GeneratingProvider) => body.model ?? languageModels[provider].defaultModel;
+    journal.note({ route: 'generate', ...(body.provider && { provider: body.provider }), model: body.model });
 
-async function firstKey(
-  keys: UserKeys,
-  providers: readonly GeneratingProvider[],
-): Promise<{ readonly provider: GeneratingProvider; readonly key: Secret }> {
+    const keys = await app.openKeys(user, wanted, {
+      journal,
+      take: 'first',
+      modelFor: (provider) => modelOf(wanted.find((id) => id === provider) ?? generatingProviders[0]),
+    });
+    const { id, key } = await firstUsableKey(keys, wanted, app.basePath);
+    journal.note({ provider: id, model: modelOf(id) });
+    return generate(transportFor(call, id), {
+      provider: { ...requireProvider(id), id },
+      key,
+      body,
+      signal: request.signal,
+      onKeyStatus: (result) => keys.recordKeyStatus(id, result),
+    });
+  },
+);
+
+/** @throws Problem the first refusal by a guard, else `key_missing`. */
+async function firstUsableKey(
+  keys: KeyScope,
+  wanted: readonly GeneratingProvider[],
+  basePath: string,
+): Promise<{ readonly id: GeneratingProvider; readonly key: Secret }> {
   let refusal: Problem | undefined;
-  for (const provider of providers) {
+  for (const id of wanted) {
     try {
-      return { provider, key: await keys.get(provider) };
+      return { id, key: await keys.get(id) };
     } catch (error) {
-      if (!(error instanceof Problem) || providers.length === 1) throw error;
+      if (!(error instanceof Problem) || wanted.length === 1) throw error;
       if (isGuardCode(error.code)) refusal ??= error;
       else if (error.code !== 'key_missing') throw error;
     }
   }
   if (refusal !== undefined) throw refusal;
   throw new Problem('key_missing', {
-    detail: `You have not stored a key for any of ${providers.join(', ')}. Add one with PUT /api/keys/{provider}.`,
-    members: { addKeyAt: '/api/keys' },
+    detail: `You have not stored a key for any of ${wanted.join(', ')}. Add one with PUT ${basePath}/keys/{provider}.`,
+    members: { addKeyAt: `${basePath}/keys` },
   });
 }

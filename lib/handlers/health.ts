@@ -1,15 +1,16 @@
-/** Whether this deployment can serve calls. */
-import type { App } from '../compose.ts';
+/** GET /api/health: whether this deployment can serve calls. */
+import { publicRoute } from '../http/endpoint.ts';
 import { json } from '../http/json.ts';
-import { ringHealth } from '../rotation/ring-health.ts';
+import { ringHealth } from '../rotation/rotation-state.ts';
 
 /**
- * 200 `{status, mode, kv}`, or 503 with the same form when KV does not answer. `degraded`, with 200 because
- * everything else is served, when the master keys do not fit the stored records; `masterKeys` says how.
+ * 200 `{status, mode, kv}`, or 503 in the same form when KV does not answer. `degraded`, with 200 because calls are
+ * still served, when the master keys do not fit the stored records; `masterKeys` says how.
  */
-export async function checkHealth(app: Pick<App, 'config' | 'kv' | 'ring'>): Promise<Response> {
+export const GET = publicRoute(async ({ app }) => {
   const { mode } = app.config;
-  return app.kv.ask(ringHealth(app.ring)).then(
+  const ring = await app.ring();
+  return app.kv.run(ringHealth(ring)).then(
     (masterKeys) =>
       masterKeys === 'ok'
         ? json({ status: 'ok', mode, kv: 'ok' })
@@ -20,4 +21,4 @@ export async function checkHealth(app: Pick<App, 'config' | 'kv' | 'ring'>): Pro
       return response;
     },
   );
-}
+});

@@ -1,188 +1,145 @@
-/** A user's keys as the user manages them: list, save, check again, remove. */
+/** /api/keys/{provider}: one of the caller's keys. */
 import { Problem } from '../errors.ts';
-import type { GuardsPatch, GuardsView } from '../guards/guards.ts';
-import { changeGuards, deleteAllGuards, deleteGuards, readGuards } from '../guards/stored-guards.ts';
+import { guardsPatch } from '../guards/guards.ts';
+import { changeGuards, deleteGuards, readGuards } from '../guards/stored-guards.ts';
+import type { App } from '../http/call.ts';
+import { requireProvider, userRoute } from '../http/endpoint.ts';
+import { json, noContent } from '../http/json.ts';
 import type { UserId } from '../identity/user-id.ts';
-import { type CallStart, callStart } from '../kv/erasure.ts';
-import { both, type Kv } from '../kv/kv.ts';
-import type { Admit } from '../limits/admit.ts';
-import type { LocalKeys } from '../local/local-keys.ts';
-import { type Provider, type ProviderId, providerIds } from '../providers/catalogue.ts';
+import { describeRecord, type KeyMetadata, withGuards } from '../keys/key-metadata.ts';
+import { keyMissing } from '../keys/key-scope.ts';
+import { saveRecord, writeStatus } from '../keys/record-writes.ts';
+import { saveKeyBody } from '../keys/save-key-body.ts';
+import { openStoredKeys, type StoredKey } from '../keys/stored-keys.ts';
+import { callStart } from '../kv/erasure.ts';
+import { combineQueries } from '../kv/query.ts';
+import type { Provider } from '../providers/catalogue.ts';
 import { checkKey } from '../providers/check-key.ts';
-import type { Via } from '../gateway/forward.ts';
-import type { Secret } from '../secret.ts';
-import { keyMissing } from '../user-keys.ts';
-import { type Bundle, deleteBundle, deleteRecord, readBundle, replaceRecord } from '../vault/records.ts';
+import { Secret } from '../secret.ts';
 import { sealKey } from '../vault/envelope.ts';
-import { hintOf, type KeyRecord } from '../vault/key-record.ts';
-import type { KeyRing } from '../vault/key-ring.ts';
-import { writeStatus } from '../vault/write-status.ts';
-import type { HeldKey, HoldKeys } from '../keys/stored-keys.ts';
-import { type CheckedKey, describeRecord, type KeyMetadata } from '../keys/key-metadata.ts';
+import { hintOf } from '../vault/key-record.ts';
+import { deleteRecord, readRecords } from '../vault/records.ts';
 
-type KnownProvider = Provider & { readonly id: ProviderId };
+/**
+ * The key's metadata, with the key itself when it is made for the browser and is neither paused nor expired.
+ *
+ * @throws Problem `unknown_provider`, `key_missing`.
+ */
+export const GET = userRoute({}, async (call) => {
+  const { app, user } = call;
+  const provider = requireProvider(call.params.provider);
+  // Only a key that is made for the browser is revealed. Reading metadata alone is not logged.
+  if (provider.publishable) call.journal.note({ action: 'reveal' });
+  const { metadata, key } = await findKey(app, user, provider);
+  const isRevealed = provider.publishable && key !== undefined && !isHeldBack(metadata, app.clock());
+  return json(isRevealed ? { ...metadata, key: key.reveal() } : metadata);
+});
 
-export type KeysDependencies = {
-  readonly kv: Kv;
-  readonly ring: KeyRing;
-  readonly admit: Admit;
-  readonly holdKeys: HoldKeys;
-  /** In local mode alone. */
-  readonly localKeys?: LocalKeys | undefined;
-  readonly via: Via;
-  readonly clock: () => Date;
-};
+/**
+ * Checks the key with its provider, seals it and stores it. Of two simultaneous saves both are acknowledged and the
+ * later one is stored.
+ *
+ * @throws Problem `unknown_provider`; `key_rejected` when the provider refuses the key: nothing is stored and a former
+ *   key stays. `account_erased` when the user was erased meanwhile, `deployment_outdated` when this deployment seals
+ *   under a retired master key; in local mode `env_file_refused` and `env_file_busy`. Nothing is stored then.
+ */
+export const PUT = userRoute({ body: saveKeyBody, audit: 'save' }, async (call) => {
+  const { app, user, journal } = call;
+  const provider = requireProvider(call.params.provider);
+  const key = new Secret(call.body.key);
+  const start = await callStart(user, app.clock());
+  const [records, guards] = await readKey(app, user, provider);
 
-type Saved = { readonly created: boolean; readonly metadata: KeyMetadata };
+  const checked = await checkKey(provider, key, app);
+  if (checked === 'rejected') {
+    throw new Problem('key_rejected', {
+      detail: `${provider.name} does not accept this key. Nothing was stored. Check the key at the provider.`,
+      members: { provider: provider.id, getKeyAt: provider.keyPage },
+    });
+  }
 
-export type Keys = ReturnType<typeof createKeys>;
+  const jwe = await sealKey(await app.ring(), { user, provider: provider.id }, key);
+  const status = checked === 'valid' ? 'valid' : 'unverified';
+  const sealed = { jwe, hint: hintOf(key.reveal()), status } as const;
+  const context = { former: records.get(provider.id), start, clock: app.clock };
+  const store = () => saveRecord(app.kv, user, provider.id, sealed, context);
+  const { localKeys } = app;
+  const { stored, envFile } =
+    localKeys === undefined
+      ? { stored: await store(), envFile: undefined }
+      : await localKeys.save(provider, key, store);
 
-/** How often a save tries again while others save the same key: with every try one of them is done. */
-const SAVE_TRIES = 128;
+  const isNew = stored.former === undefined;
+  if (!isNew) journal.note({ action: 'replace' });
+  const metadata = describeRecord(provider.id, stored.record, stored.former?.lastUsedAt);
+  return json({ ...withGuards(metadata, guards), ...(envFile && { envFile }) }, isNew ? 201 : 200);
+});
 
-export function createKeys({ kv, ring, admit, holdKeys, localKeys, via, clock }: KeysDependencies) {
-  /** The stored records and guards of these providers, in one KV request. */
-  const fetch = (user: UserId, providers: readonly ProviderId[]) =>
-    admit(user, both(readBundle(user, providers), readGuards(user, providers, clock())));
+/**
+ * Changes the guards that the patch names; they apply from the next call on. Saving another key keeps them, deleting
+ * the key removes them.
+ *
+ * @throws Problem `unknown_provider`, `key_missing`.
+ */
+export const PATCH = userRoute({ body: guardsPatch, audit: 'guard' }, async (call) => {
+  const { app, user } = call;
+  const provider = requireProvider(call.params.provider);
+  const { metadata } = await findKey(app, user, provider);
+  const isInFile = metadata.envFile === 'env-only';
+  const [isChanged, guards] = await app.kv.run(
+    combineQueries(
+      changeGuards(user, provider.id, call.body.guards, isInFile),
+      readGuards(user, [provider.id], app.clock()),
+    ),
+  );
+  if (!isChanged) throw keyMissing(provider.id, app.basePath);
+  const { guards: _, ...rest } = metadata;
+  return json(withGuards(rest, guards));
+});
 
-  const find = async (user: UserId, provider: ProviderId): Promise<HeldKey> => {
-    const [bundle, guards] = await fetch(user, [provider]);
-    const [held] = await holdKeys(user, [provider], bundle);
-    if (held === undefined) throw keyMissing(provider);
-    return { ...held, metadata: withGuards(held.metadata, guards) };
-  };
+/**
+ * Checks the stored key with its provider again and records the result. `verdict` is what the provider said this time;
+ * `unknown` changes nothing, so the status may still be `valid`.
+ *
+ * @throws Problem `unknown_provider`, `key_missing`, `key_unreadable`.
+ */
+export const POST = userRoute({ audit: 'check' }, async (call) => {
+  const { app, user } = call;
+  const provider = requireProvider(call.params.provider);
+  const { metadata, key, stored } = await findKey(app, user, provider);
+  if (key === undefined) throw new Problem('key_unreadable', { members: { provider: provider.id } });
+  const verdict = await checkKey(provider, key, app);
+  if (verdict === 'unknown') return json({ ...metadata, verdict });
+  const status = verdict === 'valid' ? 'valid' : 'invalid';
+  if (stored !== undefined && status !== stored.record.status) {
+    await writeStatus(app.kv, user, provider.id, stored, status);
+  }
+  return json({ ...metadata, status, verdict });
+});
 
-  /** Writes the record, counting up from the one that is there. */
-  const store = async (
-    user: UserId,
-    provider: ProviderId,
-    sealed: Pick<KeyRecord, 'jwe' | 'hint' | 'status'>,
-    bundle: Bundle,
-    start: CallStart,
-  ): Promise<Saved> => {
-    let former = bundle.get(provider);
-    for (let tries = 0; tries < SAVE_TRIES; tries += 1) {
-      const now = clock().toISOString();
-      const next: KeyRecord = {
-        v: 1,
-        ...sealed,
-        version: (former?.record?.version ?? 0) + 1,
-        createdAt: former?.record?.createdAt ?? now,
-        updatedAt: now,
-      };
-      if (await kv.ask(replaceRecord(user, provider, former?.text, next, start))) {
-        return {
-          created: former === undefined,
-          metadata: describeRecord(provider, next, former?.lastUsedAt),
-        };
-      }
-      former = (await kv.ask(readBundle(user, [provider]))).get(provider);
-    }
-    throw new Problem('store_unavailable', { headers: { 'retry-after': '1' } });
-  };
+/** Deletes the key and its guards; in local mode also the key in `.env`. A key that is not stored is no error. */
+export const DELETE = userRoute({ audit: 'delete' }, async (call) => {
+  const { app, user } = call;
+  const { id } = requireProvider(call.params.provider);
+  const forget = () => app.admit(user, combineQueries(deleteRecord(user, id), deleteGuards(user, id)));
+  await (app.localKeys?.remove([id], forget) ?? forget());
+  return noContent();
+});
 
-  return {
-    /** Every stored key, in the catalogue's order; one that does not open is listed as `unreadable`. */
-    async list(user: UserId): Promise<readonly KeyMetadata[]> {
-      const [bundle, guards] = await fetch(user, providerIds);
-      return (await holdKeys(user, providerIds, bundle)).map(({ metadata }) => withGuards(metadata, guards));
-    },
+/** The stored record and guards of one key, in the KV request that counts the call. */
+function readKey(app: App, user: UserId, { id }: Provider) {
+  return app.admit(user, combineQueries(readRecords(user, [id]), readGuards(user, [id], app.clock())));
+}
 
-    /**
-     * One stored key; with the key itself when it is made for the browser and not paused or expired.
-     *
-     * @throws Problem `key_missing`.
-     */
-    async read(user: UserId, provider: KnownProvider): Promise<KeyMetadata & { readonly key?: string }> {
-      const { metadata, key } = await find(user, provider.id);
-      const isGivenOut = provider.publishable && !isHeldBack(metadata, clock());
-      return isGivenOut && key ? { ...metadata, key: key.reveal() } : metadata;
-    },
-
-    /**
-     * Checks the key with its provider, seals and stores it. Of two saves at once both are acknowledged and the
-     * later one stays.
-     *
-     * @throws Problem `key_rejected` when the provider says no; nothing is stored and a former key stays.
-     *   `account_erased` when the user was erased meanwhile, `deployment_outdated` when this deployment seals under
-     *   a retired master key, in local mode `env_file_refused` and `env_file_busy`; nothing is stored.
-     */
-    async save(user: UserId, provider: KnownProvider, key: Secret): Promise<Saved> {
-      const start = await callStart(user, clock());
-      const [bundle, guards] = await fetch(user, [provider.id]);
-      const verdict = await checkKey(provider, key, via);
-      if (verdict === 'rejected') {
-        throw new Problem('key_rejected', {
-          detail: `${provider.name} does not accept this key. Nothing was stored; check it at the provider.`,
-          members: { provider: provider.id, getKeyAt: provider.keyPage },
-        });
-      }
-      const jwe = await sealKey(ring, { user, provider: provider.id }, key);
-      const status = verdict === 'valid' ? 'valid' : 'unverified';
-      const sealed = { jwe, hint: hintOf(key.reveal()), status } as const;
-      const storeKey = async () => {
-        const stored = await store(user, provider.id, sealed, bundle, start);
-        return { ...stored, metadata: withGuards(stored.metadata, guards) };
-      };
-      if (localKeys === undefined) return storeKey();
-      const { stored, envFile } = await localKeys.save(provider, key, storeKey);
-      return { ...stored, metadata: { ...stored.metadata, envFile } };
-    },
-
-    /**
-     * Asks the provider about the stored key again and writes down what it says. An answer that does not settle
-     * it changes nothing; `verdict` is then `unknown`, while the status may still say `valid`.
-     *
-     * @throws Problem `key_missing`, `key_unreadable`.
-     */
-    async check(user: UserId, provider: KnownProvider): Promise<CheckedKey> {
-      const { metadata, key, stored } = await find(user, provider.id);
-      if (key === undefined) throw new Problem('key_unreadable', { members: { provider: provider.id } });
-      const verdict = await checkKey(provider, key, via);
-      if (verdict === 'unknown') return { ...metadata, verdict };
-      const status = verdict === 'valid' ? 'valid' : 'invalid';
-      if (stored !== undefined && status !== stored.record.status) {
-        await writeStatus(kv, user, provider.id, stored, status);
-      }
-      return { ...metadata, status, verdict };
-    },
-
-    /**
-     * Changes the guards that the patch names; they hold from the next call on. Saving another key keeps them,
-     * deleting the key takes them away.
-     *
-     * @throws Problem `key_missing`.
-     */
-    async guard(user: UserId, provider: KnownProvider, patch: GuardsPatch): Promise<KeyMetadata> {
-      const { metadata } = await find(user, provider.id);
-      const isHeld = metadata.envFile === 'env-only';
-      const [isChanged, guards] = await kv.ask(
-        both(changeGuards(user, provider.id, patch, isHeld), readGuards(user, [provider.id], clock())),
-      );
-      if (!isChanged) throw keyMissing(provider.id);
-      const { guards: _, ...rest } = metadata;
-      return withGuards(rest, guards);
-    },
-
-    async remove(user: UserId, provider: KnownProvider): Promise<void> {
-      const forget = () =>
-        admit(user, both(deleteRecord(user, provider.id), deleteGuards(user, provider.id)));
-      await (localKeys?.remove([provider.id], forget) ?? forget());
-    },
-
-    async removeAll(user: UserId): Promise<void> {
-      const forget = () => admit(user, both(deleteBundle(user), deleteAllGuards(user)));
-      await (localKeys?.remove(providerIds, forget) ?? forget());
-    },
-  };
+async function findKey(app: App, user: UserId, provider: Provider): Promise<StoredKey> {
+  const [records, guards] = await readKey(app, user, provider);
+  const sources = { ring: await app.ring(), localKeys: app.localKeys };
+  const [found] = await openStoredKeys(sources, user, [provider.id], records);
+  if (found === undefined) throw keyMissing(provider.id, app.basePath);
+  return { ...found, metadata: withGuards(found.metadata, guards) };
 }
 
 function isHeldBack({ guards }: KeyMetadata, now: Date): boolean {
   if (guards === undefined) return false;
   return guards.paused || (guards.expiresAt !== null && Date.parse(guards.expiresAt) <= now.getTime());
-}
-
-function withGuards(metadata: KeyMetadata, guards: ReadonlyMap<ProviderId, GuardsView>): KeyMetadata {
-  const own = guards.get(metadata.provider);
-  return own === undefined ? metadata : { ...metadata, guards: own };
 }

@@ -1,18 +1,21 @@
-/** What anybody may know of the catalogue. */
-import { catalogue } from '../providers/catalogue.ts';
-import { GENERATING } from '../providers/generating.ts';
+/** GET /api/providers: what anybody may know of the catalogue. */
+import { publicRoute } from '../http/endpoint.ts';
+import { json } from '../http/json.ts';
+import { catalogue, generatingProviders } from '../providers/catalogue.ts';
 
 /** `{providers: [{id, name, purpose, keyPage, gateway, generate, search, publishable}]}` in the catalogue's order. */
-export function describeCatalogue() {
-  const generating = new Set<string>(GENERATING);
+export const GET = publicRoute(({ app }) => json(describeCatalogue(app.basePath)));
+
+export function describeCatalogue(basePath: string) {
+  const generating = new Set<string>(generatingProviders);
   return {
     providers: catalogue.map(({ id, name, purpose, keyPage, publishable }) => ({
       id,
       name,
       purpose,
       keyPage,
-      /** What an SDK takes as its base URL, below this deployment's origin. */
-      gateway: `/api/proxy/${id}`,
+      /** The base URL for the provider's SDK, below this deployment's origin. */
+      gateway: `${basePath}/proxy/${id}`,
       generate: generating.has(id),
       search: id === 'exa',
       publishable: publishable ?? false,

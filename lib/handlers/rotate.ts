@@ -1,22 +1,57 @@
-/** `GET /api/cron/rotate`: one step of the rotation, and where it stands. */
-import type { Call } from '../http/endpoint.ts';
+/** GET /api/cron/rotate: one step of the master key rotation. Called by the platform's scheduler. */
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { Problem, type Reason } from '../errors.ts';
+import { publicRoute } from '../http/endpoint.ts';
 import { json } from '../http/json.ts';
-import type { Secret } from '../secret.ts';
-import { assertScheduler } from '../rotation/cron-caller.ts';
+import { ROTATION_STEP_MS, ROTATION_STEP_USERS } from '../limits.ts';
+import { rotationStep } from '../rotation/rotation.ts';
 import type { RotationState } from '../rotation/rotation-state.ts';
-import { CRON_STEP, type Rotation, rotationStep } from '../rotation/rotation.ts';
+import type { Secret } from '../secret.ts';
 
-export async function rotateCall(
-  rotation: Rotation,
-  cronSecret: Secret | undefined,
-  { request }: Call,
-): Promise<Response> {
-  assertScheduler(request, cronSecret);
-  const { outcome, state } = await rotationStep(rotation, CRON_STEP);
-  return json({ outcome, currentKid: rotation.ring.currentKid, ...describeState(state) });
+/**
+ * `{outcome, currentKid, running, last}`, with counts by `kid`.
+ *
+ * @throws Problem `token_missing`, `token_invalid`, `store_unavailable`, `deployment_outdated`.
+ */
+export const GET = publicRoute(async ({ app, request }) => {
+  const { kv, clock, config } = app;
+  assertScheduler(request, config.cronSecret);
+  const ring = await app.ring();
+  const { outcome, state } = await rotationStep(
+    { kv, ring, clock, auditBounds: config.audit },
+    { maxMs: ROTATION_STEP_MS, maxUsers: ROTATION_STEP_USERS },
+  );
+  return json({ outcome, currentKid: ring.currentKid, ...describeState(state) });
+});
+
+/**
+ * Admits only the scheduler, which sends `Authorization: Bearer <CRON_SECRET>`, compared in constant time for any
+ * length. Without a `CRON_SECRET` nobody is admitted.
+ *
+ * @throws Problem `token_missing`, `token_invalid`.
+ */
+export function assertScheduler(request: Request, cronSecret: Secret | undefined): void {
+  const [, token] = /^Bearer (.+)$/i.exec(request.headers.get('authorization') ?? '') ?? [];
+  if (token === undefined) throw refused('token_missing', 'cron_token_missing');
+  if (cronSecret === undefined) throw refused('token_invalid', 'cron_secret_missing');
+  if (!timingSafeEqual(digest(token), digest(cronSecret.reveal()))) {
+    throw refused('token_invalid', 'cron_secret_wrong');
+  }
 }
 
-/** Counts by `kid`, without a cursor: what an operator wants to know. */
+function digest(text: string): Buffer {
+  return createHash('sha256').update(text).digest();
+}
+
+function refused(code: 'token_missing' | 'token_invalid', reason: Reason): Problem {
+  return new Problem(code, {
+    detail: 'This address is for the scheduler, which sends CRON_SECRET as its bearer token.',
+    headers: { 'www-authenticate': 'Bearer' },
+    reason,
+  });
+}
+
+/** Counts by `kid`, without the cursor. */
 function describeState({ running, last }: RotationState) {
   const describe = (walk: NonNullable<RotationState['running'] | RotationState['last']>) => ({
     target: walk.target,

@@ -1,58 +1,63 @@
-/** A web search at Exa with the caller's own key. */
+/** POST /api/search: a web search at Exa with the caller's own key. */
 import { z } from 'zod';
-import { JSON_MAX_ANSWER_BYTES, PROVIDER_IDLE_TIMEOUT_MS } from '../limits.ts';
 import { Problem } from '../errors.ts';
+import { toProviderProblem, transportFor } from '../gateway/provider-transport.ts';
+import { requireProvider, userRoute } from '../http/endpoint.ts';
+import {
+  MAX_JSON_ANSWER_BYTES,
+  MAX_SEARCH_QUERY_CHARACTERS,
+  MAX_SEARCH_RESULTS,
+  PROVIDER_IDLE_TIMEOUT_MS,
+} from '../limits.ts';
 import { readCapped } from '../outgoing/read-capped.ts';
-import type { Secret } from '../secret.ts';
-import { findProvider } from '../providers/catalogue.ts';
 import { credentialHeader } from '../providers/credential.ts';
-import { toProviderProblem, type Via } from '../gateway/forward.ts';
-import { judgeCall, type KeyVerdict } from '../providers/key-check-result.ts';
+import { readCallAnswer } from '../providers/key-check-result.ts';
 import { providerRefusal } from '../providers/provider-refusal.ts';
 import { providerBase } from '../providers/provider-url.ts';
 import { createRedactor } from '../redaction/redactor.ts';
 
-export const searchBody = z.strictObject({
-  query: z.string().min(1).max(2_000),
-  numResults: z.int().min(1).max(100).optional(),
+const searchBody = z.strictObject({
+  query: z.string().min(1).max(MAX_SEARCH_QUERY_CHARACTERS),
+  numResults: z.int().min(1).max(MAX_SEARCH_RESULTS).optional(),
 });
-export type SearchBody = z.infer<typeof searchBody>;
+
+const PATH = '/search';
 
 /**
- * Exa's own answer to `POST /search`. `learn` is told what it says about the key.
+ * Exa's own answer. A search uses no model, so a key that is restricted to models does not serve it.
  *
- * @throws Problem as `generate` does.
+ * @throws Problem `key_rejected`, `provider_limited`, `provider_refused`, `provider_error`, `provider_unreachable`,
+ *   `provider_timeout`, and what `KeyScope.get` throws.
  */
-export async function search(
-  key: Secret,
-  body: SearchBody,
-  signal: AbortSignal,
-  via: Via,
-  learn: (verdict: KeyVerdict) => void,
-): Promise<Response> {
-  const exa = findProvider('exa');
-  if (exa === undefined) throw new Problem('unknown_provider');
+export const POST = userRoute({ audit: 'use', body: searchBody }, async (call) => {
+  const { app, user, journal, request } = call;
+  const exa = requireProvider('exa');
+  journal.note({ route: 'search', provider: exa.id });
+  const keys = await app.openKeys(user, [exa.id], { journal, take: 'first', modelFor: () => null });
+  const key = await keys.get(exa.id);
+
+  const { send, baseUrls, timeoutMs } = transportFor(call, exa.id);
   const [name, value] = credentialHeader(exa, key);
   try {
-    const answer = await via.send({
+    const answer = await send({
       method: 'POST',
-      url: `${providerBase(exa, via.baseUrls)}/search`,
+      url: providerBase(exa, baseUrls) + PATH,
       headers: { accept: 'application/json', 'content-type': 'application/json', [name]: value },
-      body: JSON.stringify(body),
-      signal,
-      answerTimeoutMs: via.providerTimeoutMs,
+      body: JSON.stringify(call.body),
+      signal: request.signal,
+      answerTimeoutMs: timeoutMs,
       idleTimeoutMs: PROVIDER_IDLE_TIMEOUT_MS,
     });
-    const bytes = await readCapped(answer.body, JSON_MAX_ANSWER_BYTES);
-    if (bytes === undefined) throw new Problem('provider_error');
+    const bytes = await readCapped(answer.body, MAX_JSON_ANSWER_BYTES);
+    if (bytes === undefined) throw new Problem('provider_error', { reason: 'provider_answer_too_large' });
     if (answer.status === 200) {
-      learn('valid');
+      keys.recordKeyStatus(exa.id, 'valid');
       return new Response(bytes, { headers: { 'content-type': 'application/json' } });
     }
     const text = new TextDecoder().decode(bytes);
-    learn(judgeCall(exa, '/search', answer.status, text));
+    keys.recordKeyStatus(exa.id, readCallAnswer(exa, PATH, answer.status, text));
     throw providerRefusal(answer.status, text, await createRedactor(key), answer.headers.get('retry-after'));
   } catch (error) {
     throw toProviderProblem(error);
   }
-}
+});

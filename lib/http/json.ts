@@ -1,11 +1,8 @@
 /** JSON in and out. */
 import type { ZodType } from 'zod';
-import { JSON_MAX_DEPTH, JSON_MAX_VALUES } from '../limits.ts';
-import { type FieldError, Problem } from '../errors.ts';
+import { type FieldError, Problem, type Reason } from '../errors.ts';
+import { MAX_FIELD_ERRORS, MAX_JSON_DEPTH, MAX_JSON_VALUES } from '../limits.ts';
 import { readCapped } from '../outgoing/read-capped.ts';
-
-/** The most fields that one answer names. */
-const MAX_FIELD_ERRORS = 20;
 
 export function json(value: unknown, status = 200): Response {
   return new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } });
@@ -23,19 +20,20 @@ export function noContent(): Response {
  */
 export async function readJson<T>(request: Request, schema: ZodType<T>, maxBytes: number): Promise<T> {
   const bytes = await readBody(request, maxBytes);
-  if (bytes === undefined) throw tooLarge(maxBytes);
+  if (bytes === undefined) throw bodyTooLarge(maxBytes, 'received_length_too_large');
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
     throw new Problem('invalid_json');
   }
-  if (!isModest(parsed, JSON_MAX_DEPTH, { left: JSON_MAX_VALUES })) {
+  if (!isWithinLimits(parsed, MAX_JSON_DEPTH, { left: MAX_JSON_VALUES })) {
     throw new Problem('invalid_request', {
-      errors: [{ pointer: '', detail: 'nests too deep or holds too much' }],
+      errors: [{ pointer: '', detail: 'is nested too deeply or holds too many values' }],
+      reason: 'json_too_deep_or_large',
     });
   }
-  return conform(parsed, schema);
+  return parseInput(parsed, schema);
 }
 
 async function readBody(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
@@ -47,31 +45,36 @@ async function readBody(request: Request, maxBytes: number): Promise<Uint8Array 
   }
 }
 
-/** Whether a value nests and holds no more than allowed. A schema would take its time over one that does. */
-function isModest(value: unknown, depth: number, budget: { left: number }): boolean {
+/** Whether a value stays within a depth and a number of values. A schema would take long over one that does not. */
+function isWithinLimits(value: unknown, depth: number, budget: { left: number }): boolean {
   budget.left -= 1;
   if (budget.left < 0) return false;
   if (typeof value !== 'object' || value === null) return true;
-  return depth > 0 && Object.values(value).every((member) => isModest(member, depth - 1, budget));
+  return depth > 0 && Object.values(value).every((member) => isWithinLimits(member, depth - 1, budget));
 }
 
-/** The value as the schema has it, or Problem `invalid_request`. */
-export function conform<T>(value: unknown, schema: ZodType<T>): T {
+/**
+ * The value as the schema gives it.
+ *
+ * @throws Problem `invalid_request`, as `readJson` does.
+ */
+export function parseInput<T>(value: unknown, schema: ZodType<T>): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const errors: FieldError[] = result.error.issues.slice(0, MAX_FIELD_ERRORS).map((issue) => ({
     pointer: issue.path
       .map((part) => `/${String(part).replaceAll('~', '~0').replaceAll('/', '~1')}`)
       .join(''),
-    // The schema's own words for this would repeat the names, which are the caller's.
+    // The schema's own message would repeat the names, which come from the caller.
     detail: issue.code === 'unrecognized_keys' ? 'has members that are not known here' : issue.message,
   }));
-  throw new Problem('invalid_request', { errors });
+  throw new Problem('invalid_request', { errors, reason: 'fields_invalid' });
 }
 
-export function tooLarge(maxBytes: number): Problem {
+export function bodyTooLarge(maxBytes: number, reason: Reason): Problem {
   return new Problem('body_too_large', {
     detail: `The request body may have at most ${maxBytes} bytes.`,
     members: { maxBytes },
+    reason,
   });
 }

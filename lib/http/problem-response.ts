@@ -1,9 +1,21 @@
 /** A refusal on the wire: RFC 9457 problem details. */
-import type { Problem } from '../errors.ts';
+import { ConfigError, Problem } from '../errors.ts';
+import { describeOrigin, log } from '../log.ts';
+
+/** The problem that an error is answered with. What is no refusal of ours is logged, without its message. */
+export function toProblem(error: unknown, requestId: string): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof ConfigError) {
+    log({ level: 'error', event: 'not_configured', detail: error.message });
+    return new Problem('not_configured', { detail: error.message });
+  }
+  log({ level: 'error', event: 'unexpected_error', requestId, ...describeOrigin(error) });
+  return new Problem('internal');
+}
 
 /**
- * `instance` is the request id; `X-Userkeys-Error` tells an answer of ours from one a provider gave.
- * Codes are documented in docs/errors.md.
+ * `instance` is the request id; `X-Userkeys-Error` marks an answer of ours, as opposed to a provider's.
+ * docs/errors.md lists the codes.
  */
 export function problemResponse(problem: Problem, requestId: string): Response {
   const { code, status, title, message, errors, members, headers } = problem;

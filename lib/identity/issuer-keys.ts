@@ -1,27 +1,29 @@
 /**
- * The issuer's public keys, from its JWKS endpoint. Public data: the one thing kept between invocations.
- * jose's own remote set has no size limit and forgets its keys when the issuer is down, so this one is ours.
+ * The issuer's public keys, from its JWKS endpoint. They are public, so they are kept between invocations. jose's own
+ * remote set has no size limit and drops its keys when the issuer is down, so this one is our own.
  */
 import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
+import { Problem, type Reason } from '../errors.ts';
 import {
   JWKS_COOLDOWN_MS,
   JWKS_FRESH_MS,
-  JWKS_MAX_BYTES,
   JWKS_OLD_MS,
   JWKS_RETRY_MS,
   JWKS_STALE_MS,
   JWKS_TIMEOUT_MS,
+  MAX_JWKS_BYTES,
+  MAX_JWKS_KEYS,
 } from '../limits.ts';
-import { Problem } from '../errors.ts';
 import { log } from '../log.ts';
 import { readCapped } from '../outgoing/read-capped.ts';
-import type { Send } from '../outgoing/send.ts';
+import { type Send, SendError } from '../outgoing/send.ts';
 
-type Held = { readonly find: JWTVerifyGetKey; readonly fetchedAt: number };
+type FetchedKeys = { readonly find: JWTVerifyGetKey; readonly fetchedAt: number };
+type Failure = { readonly reason: Reason; readonly at: number };
 
-const jwksForm = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(100) });
-/** A key that can verify something. A set without one is an issuer that is not itself, and replaces nothing. */
+const jwksForm = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(MAX_JWKS_KEYS) });
+/** A key that can verify a signature. A set without one replaces no earlier set: the issuer's answer is broken. */
 const usableKey = z.discriminatedUnion('kty', [
   z.looseObject({ kty: z.literal('RSA'), n: z.string(), e: z.string() }),
   z.looseObject({ kty: z.literal('EC'), crv: z.string(), x: z.string(), y: z.string() }),
@@ -29,28 +31,28 @@ const usableKey = z.discriminatedUnion('kty', [
 ]);
 
 /**
- * Finds the key for a token's header. Fetched keys are used for ten minutes and then renewed behind the callers'
- * backs, after an hour before their eyes; an unknown `kid` asks again, at most every 30 seconds; while the issuer
- * is down the former keys serve on, for a day at most.
+ * Finds the key for a token's header. Fetched keys are used for ten minutes and then renewed in the background; after
+ * an hour callers wait for the renewal. An unknown `kid` causes a fetch at most every 30 seconds. While the issuer is
+ * down the former keys stay in use, for a day at most.
  *
  * @throws Problem `issuer_unavailable` when the answer would need keys that cannot be fetched now; jose's
  *   errors when the keys are there and none fits.
  */
 export function createIssuerKeys(url: string, send: Send, clock: () => number = Date.now): JWTVerifyGetKey {
-  let held: Held | undefined;
+  let fetched: FetchedKeys | undefined;
   let underWay: Promise<void> | undefined;
-  let failedAt: number | undefined;
-  let askedForUnknownAt = Number.NEGATIVE_INFINITY;
+  let failure: Failure | undefined;
+  let fetchedForUnknownKidAt = Number.NEGATIVE_INFINITY;
 
   const refresh = () => {
     underWay ??= fetchKeys(url, send)
       .then((jwks) => {
-        held = { find: createLocalJWKSet(jwks), fetchedAt: clock() };
-        failedAt = undefined;
+        fetched = { find: createLocalJWKSet(jwks), fetchedAt: clock() };
+        failure = undefined;
       })
-      .catch(() => {
-        failedAt = clock();
-        log({ level: 'warn', event: 'issuer_keys_unavailable' });
+      .catch((error: unknown) => {
+        failure = { reason: reasonOf(error), at: clock() };
+        log({ level: 'warn', event: 'issuer_keys_unavailable', reason: failure.reason });
       })
       .finally(() => {
         underWay = undefined;
@@ -58,17 +60,17 @@ export function createIssuerKeys(url: string, send: Send, clock: () => number = 
     return underWay;
   };
 
-  const current = async (): Promise<Held> => {
-    const ageMs = held === undefined ? Number.POSITIVE_INFINITY : clock() - held.fetchedAt;
-    const mayTry = failedAt === undefined || clock() - failedAt >= JWKS_RETRY_MS;
+  const current = async (): Promise<FetchedKeys> => {
+    const ageMs = fetched === undefined ? Number.POSITIVE_INFINITY : clock() - fetched.fetchedAt;
+    const mayTry = failure === undefined || clock() - failure.at >= JWKS_RETRY_MS;
     if (ageMs >= JWKS_FRESH_MS && mayTry) {
       const refreshed = refresh();
-      // Keys that can still be used are: nobody waits for an issuer that hangs.
-      const isOld = ageMs >= JWKS_OLD_MS && failedAt === undefined;
+      // While the former keys can be used, callers do not wait for an issuer that hangs.
+      const isOld = ageMs >= JWKS_OLD_MS && failure === undefined;
       if (isOld || ageMs > JWKS_STALE_MS) await refreshed;
     }
-    if (held === undefined || clock() - held.fetchedAt > JWKS_STALE_MS) throw issuerUnavailable();
-    return held;
+    if (fetched === undefined || clock() - fetched.fetchedAt > JWKS_STALE_MS) throw unavailable(failure);
+    return fetched;
   };
 
   return async (header, token) => {
@@ -78,11 +80,11 @@ export function createIssuerKeys(url: string, send: Send, clock: () => number = 
     } catch (error) {
       if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
       if (underWay !== undefined) await underWay;
-      else if (clock() - askedForUnknownAt >= JWKS_COOLDOWN_MS) {
-        askedForUnknownAt = clock();
+      else if (clock() - fetchedForUnknownKidAt >= JWKS_COOLDOWN_MS) {
+        fetchedForUnknownKidAt = clock();
         await refresh();
       }
-      if (failedAt !== undefined) throw issuerUnavailable();
+      if (failure !== undefined) throw unavailable(failure);
       return (await current()).find(header, token);
     }
   };
@@ -97,13 +99,35 @@ async function fetchKeys(url: string, send: Send): Promise<JSONWebKeySet> {
     answerTimeoutMs: JWKS_TIMEOUT_MS,
     idleTimeoutMs: JWKS_TIMEOUT_MS,
   });
-  const bytes = await readCapped(answer.body, JWKS_MAX_BYTES);
-  if (answer.status !== 200 || bytes === undefined) throw new Error('no key set');
+  const bytes = await readCapped(answer.body, MAX_JWKS_BYTES);
+  if (answer.status !== 200) throw new UnusableAnswer('issuer_status_unexpected');
+  if (bytes === undefined) throw new UnusableAnswer('issuer_keys_too_large');
   const jwks = jwksForm.parse(JSON.parse(new TextDecoder().decode(bytes)));
-  if (!jwks.keys.some((key) => usableKey.safeParse(key).success)) throw new Error('no usable key');
+  if (!jwks.keys.some((key) => usableKey.safeParse(key).success)) {
+    throw new UnusableAnswer('issuer_keys_unusable');
+  }
   return jwks;
 }
 
-function issuerUnavailable(): Problem {
-  return new Problem('issuer_unavailable', { headers: { 'retry-after': '5' } });
+class UnusableAnswer extends Error {
+  readonly reason: Reason;
+
+  constructor(reason: Reason) {
+    super(reason);
+    this.reason = reason;
+  }
+}
+
+function reasonOf(error: unknown): Reason {
+  if (error instanceof UnusableAnswer) return error.reason;
+  if (!(error instanceof SendError)) return 'issuer_keys_malformed';
+  // The deadline of the whole fetch aborts it.
+  return error.reason === 'unreachable' ? 'issuer_unreachable' : 'issuer_timeout';
+}
+
+function unavailable(failure: Failure | undefined): Problem {
+  return new Problem('issuer_unavailable', {
+    reason: failure?.reason ?? 'issuer_unreachable',
+    headers: { 'retry-after': '5' },
+  });
 }

@@ -1,10 +1,10 @@
 /** Verifying with one configured key and no network call. */
 import { type CryptoKey, importJWK, importSPKI, type JWTVerifyGetKey } from 'jose';
+import { MIN_RSA_BITS } from '../limits.ts';
 
 type Imported = Promise<CryptoKey | Uint8Array>;
 
-const LEAST_RSA_BITS = 2_048;
-/** One algorithm for each type and curve of key. */
+/** One algorithm for each type of key and each curve. */
 const SAMPLE_ALGORITHMS = ['RS256', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 
 /**
@@ -27,8 +27,8 @@ export async function createPublicKey(text: string): Promise<JWTVerifyGetKey> {
   return ({ alg }) => importFor(alg);
 }
 
-/** jose refuses such keys one token at a time. */
+/** jose would refuse such a key only when it verifies a token. */
 function isShortRsa(key: CryptoKey | Uint8Array): boolean {
   if (key instanceof Uint8Array || !('modulusLength' in key.algorithm)) return false;
-  return Number(key.algorithm.modulusLength) < LEAST_RSA_BITS;
+  return Number(key.algorithm.modulusLength) < MIN_RSA_BITS;
 }

@@ -1,17 +1,17 @@
-/** What a user is shown of a stored key: never the key. */
+/** What a user may see of a stored key. It never contains the key. */
 import { z } from 'zod';
-import { guardsView } from '../guards/guards.ts';
+import { type GuardsView, guardsView } from '../guards/guards.ts';
 import { type ProviderId, providerIds } from '../providers/catalogue.ts';
-import type { KeyVerdict } from '../providers/key-check-result.ts';
+import type { KeyCheckResult } from '../providers/key-check-result.ts';
 import type { Secret } from '../secret.ts';
-import type { BundleEntry } from '../vault/records.ts';
 import { hintOf, type KeyRecord, keyStatus } from '../vault/key-record.ts';
+import type { RecordEntry } from '../vault/records.ts';
 
 export const keyMetadata = z.object({
   provider: z.enum(providerIds),
   /** At most the last four characters. */
   hint: z.string(),
-  /** `unreadable`: stored, and does not open. */
+  /** `unreadable`: stored, but it does not open. */
   status: z.enum([...keyStatus.options, 'unreadable']),
   version: z.int(),
   createdAt: z.string().nullable(),
@@ -19,8 +19,8 @@ export const keyMetadata = z.object({
   /** To the minute. */
   lastUsedAt: z.string().nullable(),
   /**
-   * In local mode alone, where the key in use is: in `.env` and in KV (`written`), in KV alone, since it cannot
-   * be written to `.env` (`kv-only`), or in `.env` alone, put there by hand (`env-only`: never checked, version 0).
+   * In local mode only: where the key in use is stored. `written`: in `.env` and in KV. `kv-only`: in KV only, because
+   * it cannot be written to `.env`. `env-only`: in `.env` only, added by hand; it was never checked and has version 0.
    */
   envFile: z.enum(['written', 'kv-only', 'env-only']).optional(),
   /** Absent when the user has set none. */
@@ -28,15 +28,21 @@ export const keyMetadata = z.object({
 });
 export type KeyMetadata = z.infer<typeof keyMetadata>;
 
+/** With the guards that the user has set for this key, if any. */
+export function withGuards(metadata: KeyMetadata, guards: ReadonlyMap<ProviderId, GuardsView>): KeyMetadata {
+  const own = guards.get(metadata.provider);
+  return own === undefined ? metadata : { ...metadata, guards: own };
+}
+
 /** The answer to a check: `verdict` is what the provider said this time. */
-export type CheckedKey = KeyMetadata & { readonly verdict: KeyVerdict };
+export type CheckedKey = KeyMetadata & { readonly verdict: KeyCheckResult };
 
 export function describeRecord(provider: ProviderId, record: KeyRecord, lastUsedAt?: string): KeyMetadata {
   const { hint, status, version, createdAt, updatedAt } = record;
   return { provider, hint, status, version, createdAt, updatedAt, lastUsedAt: lastUsedAt ?? null };
 }
 
-/** A key that stands in `.env` and not, or not as it is, in KV. */
+/** A key of `.env` that KV does not have, or of which KV has another value. */
 export function describeFileKey(provider: ProviderId, key: Secret): KeyMetadata {
   return {
     provider,
@@ -50,8 +56,8 @@ export function describeFileKey(provider: ProviderId, key: Secret): KeyMetadata 
   };
 }
 
-/** An entry whose envelope does not open, or whose record is damaged as a whole. */
-export function describeUnreadable(provider: ProviderId, { record, lastUsedAt }: BundleEntry): KeyMetadata {
+/** A record that is damaged, or whose envelope does not open. */
+export function describeUnreadable(provider: ProviderId, { record, lastUsedAt }: RecordEntry): KeyMetadata {
   return {
     provider,
     hint: record?.hint ?? '',

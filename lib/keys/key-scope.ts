@@ -1,128 +1,175 @@
-/** One call's use of a user's keys: admitted and fetched in one KV request, opened, and written down afterwards. */
-import type { Journal, OpenJournal } from '../audit/journal.ts';
+/**
+ * One call's use of a user's keys. The call is admitted and the sealed keys are fetched in one KV request. A key is
+ * opened when it is asked for, for its owner, and nothing of it outlives the call.
+ */
+import type { Journal } from '../audit/journal.ts';
 import { Problem } from '../errors.ts';
-import { admitUse, giveBack } from '../guards/admission.ts';
+import { admitUse, type Take, uncountUnused } from '../guards/admission.ts';
 import { guardRefusal } from '../guards/key-decision.ts';
+import { assertWithinRateLimit, rateWindow } from '../guards/rate-limit.ts';
 import type { UserId } from '../identity/user-id.ts';
-import { createNoteVerdict } from './note-verdict.ts';
-import { both, type Kv } from '../kv/kv.ts';
+import type { Kv } from '../kv/kv.ts';
+import { combineQueries } from '../kv/query.ts';
+import { LAST_USE_INTERVAL_MS } from '../limits.ts';
 import type { LocalKeys } from '../local/local-keys.ts';
-import type { ProviderId } from '../providers/catalogue.ts';
-import { beginStages } from '../telemetry/stages.ts';
-import { keyMissing, openUserKeys, type UserKeys } from '../user-keys.ts';
-import { noteUse, readBundle } from '../vault/records.ts';
+import { findProvider, type ProviderId } from '../providers/catalogue.ts';
+import type { KeyCheckResult } from '../providers/key-check-result.ts';
+import type { Secret } from '../secret.ts';
+import { openKey } from '../vault/envelope.ts';
 import type { KeyRing } from '../vault/key-ring.ts';
+import { type RecordEntry, readRecords, recordLastUse } from '../vault/records.ts';
+import { writeStatus } from './record-writes.ts';
 
-type UseOptions = {
-  /** Default: one of its own, which ends with `fn`. */
-  readonly journal?: Journal;
+export type KeyScope = {
   /**
-   * `first`: one key will be used, the first of the wanted that may be. `each` (default): any of them, as code asks
-   * for them, which counts one call against the day of every key with a day limit that was asked for.
+   * The user's own key for a provider, never somebody else's.
+   *
+   * @throws Problem `key_missing` when the user has stored none, `key_unreadable` when it does not open,
+   *   `key_paused`, `key_expired`, `model_not_allowed` or `daily_limit_reached` when the user's own guards forbid its
+   *   use. Error after the call has ended.
    */
-  readonly take?: 'first' | 'each';
-  /** The model a provider's key is wanted for; null: none at all; undefined (default): not known yet. */
+  get(provider: ProviderId): Promise<Secret>;
+  /** Releases a key that was opened but not used, so it does not count against the daily limit. */
+  release(provider: ProviderId): void;
+  /** The models the user has restricted a key to; undefined: any. Whoever knows the model must refuse others. */
+  allowedModels(provider: ProviderId): readonly string[] | undefined;
+  /**
+   * Records what the provider said about a key that was opened here. It is written after the response and only when it
+   * changes the key's status, so that a working key costs no KV request. A key saved meanwhile keeps its own status.
+   */
+  recordKeyStatus(provider: ProviderId, result: KeyCheckResult): void;
+};
+
+export type KeyScopeParts = {
+  readonly kv: Kv;
+  readonly ring: KeyRing;
+  /** In local mode only. */
+  readonly localKeys: LocalKeys | undefined;
+  readonly callsPerMinute: number;
+  readonly basePath: string;
+  readonly clock: () => Date;
+};
+
+export type KeyUse = {
+  /** The scope closes when the journal ends. */
+  readonly journal: Journal;
+  /** Default: `each`. */
+  readonly take?: Take;
+  /** The model a provider's key is wanted for; null: no model; undefined (default): not known yet. */
   readonly modelFor?: (provider: ProviderId) => string | null | undefined;
 };
 
-export type UseKeys = <T>(
+/**
+ * Admits the call and opens a scope for the keys of these providers.
+ *
+ * @throws Problem `rate_limited`, `store_unavailable`.
+ */
+export async function openKeyScope(
+  { kv, ring, localKeys, callsPerMinute, basePath, clock }: KeyScopeParts,
   user: UserId,
   providers: readonly ProviderId[],
-  fn: (keys: UserKeys) => T | Promise<T>,
-  options?: UseOptions,
-) => Promise<T>;
-
-/** `lastUsedAt` is kept to the minute. */
-const USE_NOTE_INTERVAL_MS = 60_000;
-
-export function createUseKeys(parts: {
-  readonly kv: Kv;
-  readonly ring: KeyRing;
-  readonly localKeys: LocalKeys | undefined;
-  readonly callsPerMinute: number;
-  readonly openJournal: OpenJournal;
-  readonly after: (work: Promise<unknown>) => void;
-  readonly clock: () => Date;
-}): UseKeys {
-  const { kv, ring, localKeys, clock, after } = parts;
-
-  async function use<T>(
-    user: UserId,
-    providers: readonly ProviderId[],
-    fn: (keys: UserKeys) => T | Promise<T>,
-    { journal, take, modelFor }: Required<UseOptions>,
-    noteOpened: (provider: ProviderId) => void,
-  ): Promise<T> {
-    const now = clock();
-    const fromFile = await localKeys?.read(providers);
-    const wanted = providers.map((provider) => ({
-      provider,
-      model: modelFor(provider),
-      isHeld: fromFile?.has(provider) ?? false,
-    }));
-    const [standings, bundle] = await journal.stages.time('kv', () =>
-      kv.ask(
-        both(
-          admitUse(user, wanted, take, { callsPerMinute: parts.callsPerMinute, now }),
-          readBundle(user, providers),
-        ),
+  { journal, take = 'each', modelFor = () => undefined }: KeyUse,
+): Promise<KeyScope> {
+  const now = clock();
+  const window = rateWindow(user, now);
+  const fileKeys = await localKeys?.read(providers);
+  for (const key of fileKeys?.values() ?? []) journal.redact(key);
+  const wanted = providers.map((provider) => ({
+    provider,
+    model: modelFor(provider),
+    isInFile: fileKeys?.has(provider) ?? false,
+  }));
+  const [{ calls, decisions }, records] = await journal.stages.time('kv', () =>
+    kv.run(
+      combineQueries(
+        admitUse(user, wanted, take, { callsPerMinute, window, now }),
+        readRecords(user, providers),
       ),
-    );
-    const opened = new Set<ProviderId>();
-    for (const key of fromFile?.values() ?? []) journal.conceal(key);
-    try {
-      return await openUserKeys(
-        {
-          ring,
-          user,
-          bundle,
-          fromFile,
-          assertMayUse(provider) {
-            const standing = standings.get(provider);
-            if (standing === undefined || standing.verdict === 'missing') throw keyMissing(provider);
-            if (standing.verdict === 'open') return;
-            throw guardRefusal(provider, standing.verdict, { callsPerDay: standing.callsPerDay, now });
-          },
-          allowedModels: (provider) => standings.get(provider)?.models,
-          async open(work) {
-            const key = await journal.stages.time('open', work);
-            journal.conceal(key);
-            return key;
-          },
-          noteOpened(provider, isStored) {
-            opened.add(provider);
-            noteOpened(provider);
-            const lastUsedAt = Date.parse(bundle.get(provider)?.lastUsedAt ?? '') || 0;
-            if (!isStored || now.getTime() - lastUsedAt < USE_NOTE_INTERVAL_MS) return;
-            journal.also(noteUse(user, provider, now));
-          },
-          noteVerdict: createNoteVerdict({ kv, user, after }),
-        },
-        fn,
-      );
-    } finally {
-      const unused = [...standings].flatMap(([provider, { isCounted }]) =>
-        isCounted && !opened.has(provider) ? [provider] : [],
-      );
-      if (unused.length > 0) journal.also(giveBack(user, unused, now));
+    ),
+  );
+  assertWithinRateLimit(calls, window, callsPerMinute);
+
+  let isOpen = true;
+  /** The providers whose key was used, and the stored record it was opened from, if any. */
+  const used = new Map<ProviderId, RecordEntry | undefined>();
+
+  journal.beforeEnd(() => {
+    isOpen = false;
+    for (const [provider, entry] of used) {
+      journal.recordOpened(provider);
+      if (entry !== undefined && isLastUseOld(entry, now)) journal.defer(recordLastUse(user, provider, now));
     }
+    const unused = [...decisions].flatMap(([provider, { isCounted }]) =>
+      isCounted && !used.has(provider) ? [provider] : [],
+    );
+    if (unused.length > 0) journal.defer(uncountUnused(user, unused, now));
+  });
+
+  function assertOpen(): void {
+    if (!isOpen)
+      throw new Error('The call that opened these keys has ended. Ask for keys inside withUserKeys.');
   }
 
-  return async (user, providers, fn, options = {}) => {
-    const { take = 'each', modelFor = () => undefined } = options;
-    if (options.journal !== undefined) {
-      return use(user, providers, fn, { journal: options.journal, take, modelFor }, () => undefined);
+  function assertAllowed(provider: ProviderId): void {
+    const decision = decisions.get(provider);
+    if (decision === undefined || decision.outcome === 'missing') throw keyMissing(provider, basePath);
+    if (decision.outcome === 'allowed') return;
+    const { callsPerDay } = decision;
+    throw guardRefusal(decision.outcome, { provider, basePath }, { callsPerDay, now });
+  }
+
+  async function openStored(provider: ProviderId): Promise<Secret> {
+    const entry = records.get(provider);
+    if (entry === undefined) throw keyMissing(provider, basePath);
+    if (entry.record === undefined) {
+      throw new Problem('key_unreadable', { members: { provider }, reason: 'record_malformed' });
     }
-    const stages = beginStages();
-    const journal = parts.openJournal({ user, requestId: crypto.randomUUID(), stages, action: 'use' });
-    journal.note({ route: 'code' });
-    try {
-      const result = await use(user, providers, fn, { journal, take, modelFor }, journal.noteOpened);
-      journal.end({ status: null, outcome: 'ok' });
-      return result;
-    } catch (error) {
-      journal.end({ status: null, outcome: error instanceof Problem ? error.code : 'internal' });
-      throw error;
-    }
+    return openKey(ring, { user, provider }, entry.record.jwe);
+  }
+
+  return {
+    async get(provider) {
+      assertOpen();
+      assertAllowed(provider);
+      const fileKey = fileKeys?.get(provider);
+      const stored = await journal.stages.time('open', () =>
+        fileKey === undefined ? openStored(provider) : openStored(provider).catch(() => undefined),
+      );
+      const key = fileKey ?? stored;
+      if (key === undefined) throw keyMissing(provider, basePath);
+      journal.redact(key);
+      assertOpen();
+      // Status and last use belong to the stored record, so they are recorded only if the stored key was the one used.
+      const isStored = stored?.reveal() === key.reveal();
+      used.set(provider, isStored ? records.get(provider) : undefined);
+      return key;
+    },
+
+    release: (provider) => void used.delete(provider),
+
+    allowedModels: (provider) => decisions.get(provider)?.models,
+
+    recordKeyStatus(provider, result) {
+      const entry = used.get(provider);
+      if (entry?.record === undefined || result === 'unknown') return;
+      const status = result === 'valid' ? 'valid' : 'invalid';
+      if (status === entry.record.status) return;
+      const { text, record } = entry;
+      journal.afterResponse(() => writeStatus(kv, user, provider, { text, record }, status));
+    },
   };
+}
+
+function isLastUseOld({ lastUsedAt }: RecordEntry, now: Date): boolean {
+  return now.getTime() - (Date.parse(lastUsedAt ?? '') || 0) >= LAST_USE_INTERVAL_MS;
+}
+
+/** Says whose key is missing and where to add one. */
+export function keyMissing(provider: ProviderId, basePath: string): Problem {
+  const { name, keyPage } = findProvider(provider) ?? { name: provider, keyPage: '' };
+  const address = `${basePath}/keys/${provider}`;
+  return new Problem('key_missing', {
+    detail: `You have not stored a key for ${name}. Add one with PUT ${address}.`,
+    members: { provider, addKeyAt: address, getKeyAt: keyPage },
+  });
 }

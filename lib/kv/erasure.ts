@@ -1,91 +1,75 @@
 /**
- * The mark that an erased user leaves for a quarter of an hour, so that what was under way when they left writes
- * nothing about them afterwards. It names nobody: a digest of the user's id, and a time.
+ * Erasing a user. An erased user leaves a mark for a quarter of an hour, so that calls that were under way when they
+ * left write nothing about them afterwards. The mark names nobody: it is a digest of the user's id, with a time.
  */
+import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
-import type { Ask } from './kv.ts';
+import { ERASURE_MARK_LIFETIME_SECONDS } from '../limits.ts';
+import { count, optionalCounter, type Query, query, type Script } from './query.ts';
 
-/** Longer than the longest invocation, 800 seconds on Vercel. */
-export const MARK_LIFETIME_SECONDS = 15 * 60;
+/** One kind of data that the store holds about a user. lib/account/account-data.ts lists every kind. */
+export type UserData = {
+  /** The member of the export that holds it. */
+  readonly name: string;
+  /** Every KV key it can be stored under at that time, whether the key exists or not. */
+  kvKeys(user: UserId, now: Date): readonly string[];
+  /** What is stored, without any key of a provider. Reads only: it creates nothing. */
+  read(user: UserId, now: Date): Query<unknown>;
+};
 
-/** What a write needs in order to stay out after an erasure. */
+/** When a call began, for scripts that must not write after an erasure. */
 export type CallStart = {
   /** The KV key of the user's mark. */
   readonly markKey: string;
-  /** When the call began, in milliseconds since 1970. */
+  /** In milliseconds since 1970. */
   readonly atMs: number;
 };
 
-/** To be made when a call begins, before it reads or waits for anything. */
+/** Must be made when a call begins, before it reads or waits for anything. */
 export async function callStart(user: UserId, now: Date): Promise<CallStart> {
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`userkeys/erased/1/${user}`));
   const hex = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
   return { markKey: `userkeys:erased:${hex}`, atMs: now.getTime() };
 }
 
-type Script = {
-  /** Lua. Sees `keys` and `args` from index 1. */
-  readonly script: string;
-  readonly keys: readonly string[];
-  readonly args: readonly string[];
-};
-
-/** What a script returns that was stopped. */
+/** What a script returns when it was stopped because the user had been erased. */
 export const ERASED = -2;
 
-/** The beginning of a script whose last key is the mark and whose last argument is the start. */
+/** The first lines of a script whose last key is the mark and whose last argument is the start of the call. */
 export const STOP_IF_ERASED = `
 local erasedAt = redis.call('HGET', KEYS[#KEYS], 'at')
 if erasedAt and tonumber(erasedAt) >= tonumber(ARGV[#ARGV]) then return ${ERASED} end
 `;
 
 /**
- * The arguments of `batch.eval` for a script that is not run, and returns `ERASED` in its place, when the user was
- * erased since the call began. Without a start it always runs.
+ * The script, preceded by a check: it does nothing and returns `ERASED` when the user was erased since the call began.
+ * Without a start it always runs.
  */
-export function unlessErased(
-  start: CallStart | undefined,
-  { script, keys, args }: Script,
-): [script: string, keys: string[], args: string[]] {
-  if (start === undefined) return [script, [...keys], [...args]];
-  return [STOP_IF_ERASED + script, [...keys, start.markKey], [...args, String(start.atMs)]];
-}
-
-/**
- * A write about a user that happens after their call was answered: not at all when the user was erased since the
- * call began.
- */
-export function lateWrite(start: CallStart, write: Script): Ask<void> {
+export function unlessErased(start: CallStart | undefined, { source, keys, args }: Script): Script {
+  if (start === undefined) return { source, keys, args };
   return {
-    commands: 1,
-    add(batch) {
-      batch.eval(...unlessErased(start, write));
-    },
-    read: () => undefined,
+    source: STOP_IF_ERASED + source,
+    keys: [...keys, start.markKey],
+    args: [...args, String(start.atMs)],
   };
 }
 
-/** Leaves the mark. Calls that began before now write nothing about the user any more. */
-export function markErased({ markKey, atMs }: CallStart): Ask<void> {
-  return {
-    commands: 3,
-    add(batch) {
-      batch
+/** Leaves the mark. From now on calls that began earlier write nothing about the user. */
+export function markErased({ markKey, atMs }: CallStart): Query<unknown> {
+  return query(
+    (pipeline) =>
+      pipeline
         .hset(markKey, { at: String(atMs) })
         .hincrby(markKey, 'times', 1)
-        .expire(markKey, MARK_LIFETIME_SECONDS);
-    },
-    read: () => undefined,
-  };
+        .expire(markKey, ERASURE_MARK_LIFETIME_SECONDS),
+    z.tuple([count, count, count]),
+  );
 }
 
 /** How often the user was erased in the last quarter of an hour. */
-export function countErasures({ markKey }: CallStart): Ask<number> {
-  return {
-    commands: 1,
-    add(batch) {
-      batch.hget(markKey, 'times');
-    },
-    read: ([times]) => Number(times ?? 0),
-  };
+export function countErasures({ markKey }: CallStart): Query<number> {
+  return query(
+    (pipeline) => pipeline.hget(markKey, 'times'),
+    z.tuple([optionalCounter]).transform(([times]) => times),
+  );
 }

@@ -1,60 +1,51 @@
 /**
- * The KV store. Only this module names its client. Values are read raw, every request is an explicit
- * pipeline of one invocation's commands, and an error of the store, whose text holds whole commands, goes
- * nowhere.
+ * The KV store. Only this folder names its client. Values are read raw, every request is an explicit pipeline of one
+ * invocation's commands, and an error of the store is never passed on: its text can hold whole commands.
  */
 import { VercelKV } from '@vercel/kv';
-import { KV_MAX_ANSWER_BYTES, KV_TIMEOUT_MS } from '../limits.ts';
-import { Problem } from '../errors.ts';
+import { z } from 'zod';
+import { Problem, type Reason } from '../errors.ts';
+import { KV_TIMEOUT_MS, MAX_KV_ANSWER_BYTES } from '../limits.ts';
 import { log } from '../log.ts';
 import { readCapped } from '../outgoing/read-capped.ts';
 import { type Send, SendError } from '../outgoing/send.ts';
 import type { Secret } from '../secret.ts';
+import type { Query } from './query.ts';
 
 type Requester = ConstructorParameters<typeof VercelKV>[0];
-type Batch = ReturnType<VercelKV['pipeline']>;
-
-/** Some commands, how many they are, and how to read their results. */
-export type Ask<T> = {
-  readonly commands: number;
-  readonly add: (batch: Batch) => void;
-  readonly read: (results: readonly unknown[]) => T;
-};
+type Address = { readonly url: string; readonly token: Secret };
 
 export type Kv = {
   /**
-   * One request, whatever the number of commands; they run in order, others' may run in between.
+   * Runs a query as one request, whatever the number of its commands. They run in order; commands of other requests
+   * may run in between.
    *
-   * @throws Problem `store_unavailable` when the store does not answer in time or answers with an error;
-   *   a write may or may not have happened then.
+   * @throws Problem `store_unavailable` when the store does not answer in time, answers with an error, or answers in
+   *   an unexpected shape; a write may or may not have happened then. The reason is in the log.
    */
-  ask<T>(question: Ask<T>): Promise<T>;
+  run<T>(query: Query<T>): Promise<T>;
 };
 
-/** Two asks that travel in one request. */
-export function both<A, B>(a: Ask<A>, b: Ask<B>): Ask<readonly [A, B]> {
+export function createKv(address: Address, send: Send): Kv {
+  const client = new RawKv({ request: (request) => transmit(address, send, request) });
   return {
-    commands: a.commands + b.commands,
-    add(batch) {
-      a.add(batch);
-      b.add(batch);
+    async run(query) {
+      const pipeline = client.pipeline();
+      const parse = query(pipeline);
+      try {
+        return parse(pipeline.length() === 0 ? [] : await pipeline.exec());
+      } catch (error) {
+        const reason = reasonOf(error);
+        log({ level: 'error', event: 'kv_failed', reason });
+        throw storeUnavailable(reason, 2);
+      }
     },
-    read: (results) => [a.read(results.slice(0, a.commands)), b.read(results.slice(a.commands))],
   };
 }
 
-export function createKv(config: { readonly url: string; readonly token: Secret }, send: Send): Kv {
-  const client = new RawKv({ request: (request) => transmit(config, send, request) });
-  return {
-    async ask(question) {
-      const batch = client.pipeline();
-      question.add(batch);
-      const results: readonly unknown[] = await batch.exec().catch((error: unknown) => {
-        throw unavailable(error);
-      });
-      return question.read(results);
-    },
-  };
+/** `retryAfterSeconds` is what the caller is told to wait. */
+export function storeUnavailable(reason: Reason, retryAfterSeconds: number): Problem {
+  return new Problem('store_unavailable', { reason, headers: { 'retry-after': String(retryAfterSeconds) } });
 }
 
 /** The client with automatic deserialization off: a stored string stays the string it is. */
@@ -65,17 +56,17 @@ class RawKv extends VercelKV {
   }
 }
 
-/** The client's own transport replaced: one try, one deadline, no cache, no telemetry. */
+/** Replaces the client's own transport: one try, one deadline, no cache, no telemetry. */
 async function transmit(
-  config: { readonly url: string; readonly token: Secret },
+  { url, token }: Address,
   send: Send,
   { path = [], body }: Parameters<Requester['request']>[0],
 ) {
   const answer = await send({
     method: 'POST',
-    url: [config.url, ...path].join('/'),
+    url: [url, ...path].join('/'),
     headers: {
-      authorization: `Bearer ${config.token.reveal()}`,
+      authorization: `Bearer ${token.reveal()}`,
       'content-type': 'application/json',
       'cache-control': 'no-store',
     },
@@ -83,20 +74,45 @@ async function transmit(
     answerTimeoutMs: KV_TIMEOUT_MS,
     idleTimeoutMs: KV_TIMEOUT_MS,
   });
-  const bytes = await readCapped(answer.body, KV_MAX_ANSWER_BYTES);
-  if (answer.status !== 200 || bytes === undefined) throw new StoreError(`status ${answer.status}`);
-  return JSON.parse(new TextDecoder().decode(bytes));
+  const bytes = await readCapped(answer.body, MAX_KV_ANSWER_BYTES);
+  if (bytes === undefined) throw new TransportError('store_answer_too_large');
+  if (answer.status !== 200) throw new TransportError('store_status_unexpected');
+  return parseAnswer(bytes);
 }
 
-class StoreError extends Error {}
+/** What the REST protocol answers a pipeline with: one object a command. */
+const pipelineAnswer = z.array(z.union([z.object({ result: z.unknown() }), z.object({ error: z.string() })]));
 
-function unavailable(error: unknown): Problem {
-  const reason =
-    error instanceof SendError
-      ? error.reason
-      : error instanceof StoreError
-        ? error.message
-        : 'command failed';
-  log({ level: 'error', event: 'kv_failed', reason });
-  return new Problem('store_unavailable', { headers: { 'retry-after': '2' } });
+/** The client looks into each item of the list, so the list is checked before the client sees it. */
+function parseAnswer(bytes: Uint8Array) {
+  let answer: ReturnType<typeof JSON.parse>;
+  try {
+    answer = JSON.parse(new TextDecoder().decode(bytes));
+  } catch {
+    throw new TransportError('store_answer_not_json');
+  }
+  if (!pipelineAnswer.safeParse(answer).success) throw new TransportError('store_answer_unexpected');
+  return answer;
+}
+
+class TransportError extends Error {
+  readonly reason: Reason;
+
+  constructor(reason: Reason) {
+    super(reason);
+    this.reason = reason;
+  }
+}
+
+const SEND_REASONS = {
+  timeout: 'store_timeout',
+  unreachable: 'store_unreachable',
+  aborted: 'store_unreachable',
+  unusable: 'store_status_unexpected',
+} as const satisfies Record<SendError['reason'], Reason>;
+
+function reasonOf(error: unknown): Reason {
+  if (error instanceof TransportError) return error.reason;
+  if (error instanceof SendError) return SEND_REASONS[error.reason];
+  return error instanceof z.core.$ZodError ? 'store_answer_unexpected' : 'store_command_failed';
 }

@@ -5,8 +5,8 @@
  */
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
-import { ENV_FILE_LOCK_TIMEOUT_MS } from '../limits.ts';
 import { Problem } from '../errors.ts';
+import { ENV_FILE_LOCK_TIMEOUT_MS } from '../limits.ts';
 import { envFileRefused } from './env-file.ts';
 
 const SQLITE_BUSY = 5;

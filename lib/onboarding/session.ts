@@ -1,12 +1,11 @@
 /**
- * A user's onboarding in KV: one hash, one field a step, and a revision that every write replaces, so that a
- * write made on an outdated view is noticed. docs/storage-schema.md describes the fields.
+ * A user's onboarding in KV: one hash, one field a step, and a revision that every write replaces, so that a write
+ * based on an outdated session is noticed. docs/storage-schema.md describes the fields.
  */
 import { z } from 'zod';
-import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
-import { type CallStart, STOP_IF_ERASED } from '../kv/erasure.ts';
-import type { Ask } from '../kv/kv.ts';
+import { type CallStart, ERASED, type UserData, unlessErased } from '../kv/erasure.ts';
+import { count, fieldsOfHash, optionalTexts, type Query, query, scriptQuery } from '../kv/query.ts';
 
 const stepRecord = z.object({
   v: z.literal(1),
@@ -21,96 +20,112 @@ export type Session = {
   readonly startedAt: string;
   /** Undefined until the first step is written. */
   readonly revision: string | undefined;
-  /** Steps that are completed or skipped, by id. A damaged record is as good as none. */
+  /** Steps that are completed or skipped, by id. A step whose record is damaged counts as pending. */
   readonly done: ReadonlyMap<string, StepRecord>;
 };
 
 export const sessionKey = (user: UserId) => `userkeys:onboarding:${user}`;
-const stepField = (id: string) => `step:${id}`;
+const STEP_PREFIX = 'step:';
+const stepField = (id: string) => STEP_PREFIX + id;
 
-/** The session with these steps. One that does not exist starts with this call. */
-export function readSession(user: UserId, stepIds: readonly string[], start: CallStart): Ask<Session> {
+/** The session with these steps. A session that does not exist starts with this call. */
+export function readSession(user: UserId, stepIds: readonly string[], start: CallStart): Query<Session> {
   const key = sessionKey(user);
   const startedAt = new Date(start.atMs).toISOString();
-  return {
-    commands: 2,
-    add(batch) {
-      batch
-        .eval(START_IF_NONE, [key, start.markKey], [startedAt, String(start.atMs)])
-        .hmget(key, 'startedAt', 'revision', ...stepIds.map((id) => stepField(id)));
-    },
-    read([, values]) {
-      const [started, revision, ...steps]: readonly unknown[] = Array.isArray(values) ? values : [];
-      const done = stepIds.flatMap((id, index) => {
-        const record = readStepRecord(steps[index]);
-        return record === undefined ? [] : [[id, record] as const];
-      });
-      return {
-        startedAt: z.iso.datetime().safeParse(started).data ?? startedAt,
-        revision: typeof revision === 'string' ? revision : undefined,
-        done: new Map(done),
-      };
-    },
-  };
+  const script = unlessErased(start, { source: START_IF_NONE, keys: [key], args: [startedAt] });
+  return query(
+    (pipeline) =>
+      pipeline
+        .eval(script.source, [...script.keys], [...script.args])
+        .hmget(key, 'startedAt', 'revision', ...stepIds.map(stepField)),
+    z
+      .tuple([count, optionalTexts(2 + stepIds.length)])
+      .transform(([, [started, revision, ...steps]]): Session => {
+        const done = stepIds.flatMap((id, index) => {
+          const record = parseStepRecord(steps[index] ?? undefined);
+          return record === undefined ? [] : [[id, record] as const];
+        });
+        return {
+          startedAt: z.iso.datetime().safeParse(started).data ?? startedAt,
+          revision: revision ?? undefined,
+          done: new Map(done),
+        };
+      }),
+  );
 }
 
 const START_IF_NONE = `
-${STOP_IF_ERASED}
-return redis.call('HSETNX', KEYS[1], 'startedAt', ARGV[1])`;
+local session, startedAt = KEYS[1], ARGV[1]
+return redis.call('HSETNX', session, 'startedAt', startedAt)`;
 
-/**
- * Writes one step if the session is still the one that was read. Reads false when another write came first, or
- * the session was started over; then nothing was written.
- *
- * @throws (on reading) Problem `account_erased` when the user was erased since `start`. Nothing was written then.
- */
+/** `changed`: another write came first, or the session was deleted. Only `written` wrote anything. */
+export type WriteOutcome = 'written' | 'changed' | 'erased';
+
+/** Writes one step if the session is still the one that was read. */
 export function writeStep(
   user: UserId,
-  session: Session,
+  { revision = '', startedAt }: Session,
   stepId: string,
   next: StepRecord,
   start: CallStart,
-): Ask<boolean> {
-  const { revision = '', startedAt } = session;
-  const field = stepField(stepId);
-  return {
-    commands: 1,
-    add(batch) {
-      batch.eval(
-        WRITE_IF_UNCHANGED,
-        [sessionKey(user), start.markKey],
-        [revision, crypto.randomUUID(), startedAt, field, JSON.stringify(next), String(start.atMs)],
-      );
-    },
-    read([written]) {
-      if (Number(written) === -2) throw new Problem('account_erased');
-      return Number(written) === 1;
-    },
-  };
+): Query<WriteOutcome> {
+  return scriptQuery(
+    unlessErased(start, {
+      source: WRITE_IF_UNCHANGED,
+      keys: [sessionKey(user)],
+      args: [revision, crypto.randomUUID(), startedAt, stepField(stepId), JSON.stringify(next)],
+    }),
+    z
+      .union([z.literal(1), z.literal(0), z.literal(ERASED)])
+      .transform((code) => (({ 1: 'written', 0: 'changed', [ERASED]: 'erased' }) as const)[code]),
+  );
 }
 
 const WRITE_IF_UNCHANGED = `
-${STOP_IF_ERASED}
-if (redis.call('HGET', KEYS[1], 'revision') or '') ~= ARGV[1] then return 0 end
-redis.call('HSETNX', KEYS[1], 'startedAt', ARGV[3])
-redis.call('HSET', KEYS[1], 'revision', ARGV[2], ARGV[4], ARGV[5])
+local session = KEYS[1]
+local revision, nextRevision, startedAt, field, record = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+if (redis.call('HGET', session, 'revision') or '') ~= revision then return 0 end
+redis.call('HSETNX', session, 'startedAt', startedAt)
+redis.call('HSET', session, 'revision', nextRevision, field, record)
 return 1`;
 
-export function deleteSession(user: UserId): Ask<void> {
-  return {
-    commands: 1,
-    add(batch) {
-      batch.del(sessionKey(user));
-    },
-    read: () => undefined,
-  };
+export function deleteSession(user: UserId): Query<unknown> {
+  return query((pipeline) => pipeline.del(sessionKey(user)), z.tuple([count]));
 }
 
-function readStepRecord(value: unknown): StepRecord | undefined {
-  if (typeof value !== 'string') return undefined;
+function parseStepRecord(text: string | undefined): StepRecord | undefined {
+  if (text === undefined) return undefined;
   try {
-    return stepRecord.safeParse(JSON.parse(value)).data;
+    return stepRecord.safeParse(JSON.parse(text)).data;
   } catch {
     return undefined;
+  }
+}
+
+/** A user's onboarding as it is stored; also steps that no list names any more. */
+export const onboardingData: UserData = {
+  name: 'onboarding',
+  kvKeys: (user) => [sessionKey(user)],
+  read: (user) =>
+    query(
+      (pipeline) => pipeline.hgetall(sessionKey(user)),
+      z.tuple([fieldsOfHash]).transform(([fields]) => {
+        if (fields.size === 0) return null;
+        const steps = [...fields].filter(([field]) => field.startsWith(STEP_PREFIX));
+        return {
+          startedAt: fields.get('startedAt') ?? null,
+          steps: steps.map(([field, text]) => ({ id: field.slice(STEP_PREFIX.length), ...toObject(text) })),
+        };
+      }),
+    ),
+};
+
+/** The stored record, or its text where it is damaged: it is still the user's data. */
+function toObject(text: string): object {
+  try {
+    const parsed: unknown = JSON.parse(text);
+    return typeof parsed === 'object' && parsed !== null ? parsed : { text };
+  } catch {
+    return { text };
   }
 }

@@ -1,5 +1,5 @@
 /** How much of an answer goes to a client library, which would read one of any size into memory. */
-import { JSON_MAX_ANSWER_BYTES, PROVIDER_ERROR_MAX_BYTES, PROVIDER_EVENT_MAX_BYTES } from '../limits.ts';
+import { MAX_JSON_ANSWER_BYTES, MAX_PROVIDER_ERROR_BYTES, MAX_PROVIDER_EVENT_BYTES } from '../limits.ts';
 import { type Answer, SendError } from './send.ts';
 
 /**
@@ -7,11 +7,11 @@ import { type Answer, SendError } from './send.ts';
  * event stream may go on for ever, but none of its events may, since a reader holds each until it is whole.
  */
 export function capAnswer({ status, headers, body }: Answer): ReadableStream<Uint8Array> {
-  if (status >= 400) return failBeyond(PROVIDER_ERROR_MAX_BYTES, body, countAll());
+  if (status >= 400) return failBeyond(MAX_PROVIDER_ERROR_BYTES, body, countAll());
   const isEvents = /^\s*text\/event-stream\b/i.test(headers.get('content-type') ?? '');
   return isEvents
-    ? failBeyond(PROVIDER_EVENT_MAX_BYTES, body, countEvent())
-    : failBeyond(JSON_MAX_ANSWER_BYTES, body, countAll());
+    ? failBeyond(MAX_PROVIDER_EVENT_BYTES, body, countEvent())
+    : failBeyond(MAX_JSON_ANSWER_BYTES, body, countAll());
 }
 
 /** Takes the next chunk and says how many bytes a reader may have to hold by now. */

@@ -1,4 +1,4 @@
-/** A `fetch` for client libraries that want one, on top of `Send`. */
+/** A `fetch` on top of `Send`, for client libraries that need one. */
 import { capAnswer } from './cap-answer.ts';
 import { type Send, SendError } from './send.ts';
 
@@ -7,7 +7,7 @@ import { type Send, SendError } from './send.ts';
  * followed. The answer's body fails where it is larger than `capAnswer` allows; a status that HTTP does not have is a
  * SendError `unusable`.
  */
-export function fetchThrough(
+export function createProviderFetch(
   send: Send,
   base: string,
   timeouts: { readonly answerTimeoutMs: number; readonly idleTimeoutMs: number },

@@ -8,8 +8,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { VercelRequest, VercelResponse } from '@vercel/node';
 import { decideMode } from '../config.ts';
 import { Problem } from '../errors.ts';
-import { openKeysOf } from './caller-scope.ts';
-import { refusal, writeRefusal } from './refusal.ts';
+import { openCallerScope, refuse } from './caller-scope.ts';
 import { installScopedEnvironment } from './scoped-environment.ts';
 import { serveInScope, whenClosed } from './scoped-exchange.ts';
 import { respondInScope } from './scoped-response.ts';
@@ -58,7 +57,7 @@ export function withUserEnv<Args extends readonly unknown[]>(handler: (...args: 
 }
 
 async function answer<T>(request: Request, handle: () => T): Promise<Awaited<T> | Response> {
-  const keys = await openKeysOf(request).catch((error: unknown) => refusal(error, request));
+  const keys = await openCallerScope(request);
   if (keys instanceof Response) return keys;
   return respondInScope(installScopedEnvironment().open(keys), handle);
 }
@@ -73,13 +72,18 @@ async function serve<T>(
   const isForbidden = FORBIDDEN_METHODS.has(method.toUpperCase());
   const request = describeRequest(incoming, isForbidden ? 'GET' : method);
   const keys = isForbidden
-    ? await refusal(new Problem('method_not_allowed', { headers: { allow: ALLOW } }), request)
-    : await openKeysOf(request).catch((error: unknown) => refusal(error, request));
-  if (keys instanceof Response) return writeRefusal(keys, outgoing);
+    ? await refuse(new Problem('method_not_allowed', { headers: { allow: ALLOW } }), request)
+    : await openCallerScope(request);
+  if (keys instanceof Response) return writeResponse(keys, outgoing);
   return serveInScope(installScopedEnvironment().open(keys), incoming, outgoing, closed, handle);
 }
 
-/** What verification looks at: the method and the headers. */
+async function writeResponse(response: Response, outgoing: ServerResponse): Promise<undefined> {
+  outgoing.writeHead(response.status, Object.fromEntries(response.headers));
+  outgoing.end(await response.text());
+}
+
+/** The parts of a request that verification reads: the method and the headers. */
 function describeRequest({ headersDistinct }: IncomingMessage, method: string): Request {
   const headers = new Headers();
   for (const [name, values] of Object.entries(headersDistinct)) {

@@ -1,12 +1,12 @@
 /**
  * The providers, as data. Adding one is one entry here and no code.
  *
- * Sources: each provider's API reference and its official SDK, read in November 2026. What an invalid key
- * is answered with comes from documentation, not from calls; an answer not listed counts as "unknown" and
- * the key is stored as unverified, never refused.
+ * Sources: each provider's API reference and its official SDK, read in November 2026. How a provider answers an
+ * invalid key is taken from its documentation, not from calls. An answer that is not listed counts as `unknown`: the
+ * key is then stored as unverified, never refused.
  */
 
-/** One answer to a key check and what it says about the key. The first rule that fits decides. */
+/** What one answer to a key check says about the key. The first matching rule decides. */
 export type CheckRule = {
   readonly status: number;
   /** The answer's body must contain this text. */
@@ -14,45 +14,45 @@ export type CheckRule = {
   readonly says: 'valid' | 'rejected' | 'unknown';
 };
 
-export type Provider = {
+export type CatalogueEntry = {
   readonly id: string;
   readonly name: string;
-  /** What a person would want it for, in a few words. */
+  /** What people use it for, in a few words. */
   readonly purpose: string;
-  /** The environment variables its SDKs and users' code read the key from; local mode writes the first. */
+  /** The environment variables from which its SDKs and users' code read the key. Local mode writes the first. */
   readonly variables: readonly [string, ...string[]];
-  /** Where every call goes: scheme and host, no path. `<ID>_BASE_URL` replaces it. */
+  /** Scheme and host of every call, without a path. `<ID>_BASE_URL` replaces it. */
   readonly origin: string;
-  /** The one header the key travels in. */
+  /** The header that carries the key. */
   readonly credential: { readonly header: string; readonly scheme?: 'Bearer' };
   /**
-   * From which version of its API on the key travels as a bearer token: `header` is the request header that
-   * names the version, `version` a date. A caller who speaks an older one, or put their token into another
-   * slot, has the key sent in `credential`.
+   * From this version of its API on, the key is sent as a bearer token. `header` is the request header that names the
+   * version, `version` a date. For a caller that uses an older version, or whose token came in another header, the key
+   * is sent in `credential`.
    */
   readonly bearerSince?: { readonly header: string; readonly version: string };
-  /** Query parameters in which its SDKs put a key; never passed on. */
+  /** Query parameters in which its SDKs send a key. They are never passed on. */
   readonly queryCredentials?: readonly string[];
-  /** Headers every call needs, unless the caller sends their own. */
+  /** Headers that every call needs, unless the caller sends its own. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** A free call that tells a good key from a bad one. Without rules for it, 2xx is valid and 401 rejected. */
+  /** A free call that tells a valid key from an invalid one. Without rules, 2xx means valid and 401 rejected. */
   readonly check: {
     readonly method: 'GET' | 'POST';
     readonly path: string;
-    /** Where the check differs from `origin`; an override of the origin replaces this too. */
+    /** Set where the check has another origin. An override of the origin replaces this too. */
     readonly origin?: string;
     readonly rules?: readonly CheckRule[];
   };
-  /** Paths that answer without looking at the key: a success there says nothing about it. */
+  /** Paths that the provider answers without checking the key: a success there says nothing about it. */
   readonly openPaths?: readonly string[];
   /**
-   * Where its answers name an address of its own that SDKs call next, token in hand: response headers, and
-   * members of JSON answers. Such an address is led back through the gateway.
+   * Response headers, and members of JSON answers, that hold an address of the provider which SDKs call next with the
+   * caller's token. The gateway rewrites such an address to its own.
    */
   readonly links?: { readonly headers?: readonly string[]; readonly members?: readonly string[] };
-  /** Where a person gets a key. */
+  /** The page where a person gets a key. */
   readonly keyPage: string;
-  /** The key is made for the browser and may be handed to its owner's page. */
+  /** The key is made for the browser and may be given to its owner's page. */
   readonly publishable?: true;
 };
 
@@ -297,20 +297,26 @@ const entries = [
     },
     keyPage: 'https://elevenlabs.io/app/settings/api-keys',
   },
-] as const satisfies readonly Provider[];
+] as const satisfies readonly CatalogueEntry[];
 
 export type ProviderId = (typeof entries)[number]['id'];
 
-/** Every provider, in the order a person sees them. */
-export const catalogue: readonly (Provider & { readonly id: ProviderId })[] = entries;
+/** A provider of the catalogue. */
+export type Provider = CatalogueEntry & { readonly id: ProviderId };
+
+/** Every provider, in the order in which a person sees them. */
+export const catalogue: readonly Provider[] = entries;
 
 export const providerIds: readonly ProviderId[] = entries.map((entry) => entry.id);
 
-const byId: ReadonlyMap<string, Provider & { readonly id: ProviderId }> = new Map(
-  catalogue.map((entry) => [entry.id, entry]),
-);
+/** The providers that `/api/generate` can call, in the order of its preference. */
+export const generatingProviders = ['gemini', 'openai', 'anthropic', 'mistral', 'groq'] as const;
+export type GeneratingProvider = (typeof generatingProviders)[number];
 
-/** The provider of that id, or undefined. Ids are lower case; a `Map`, so that `__proto__` is no id. */
-export function findProvider(id: string): (Provider & { readonly id: ProviderId }) | undefined {
+/** A `Map`, so that `__proto__` is not an id. */
+const byId: ReadonlyMap<string, Provider> = new Map(catalogue.map((entry) => [entry.id, entry]));
+
+/** The provider of that id, or undefined. Ids are lower case. */
+export function findProvider(id: string): Provider | undefined {
   return byId.get(id);
 }

@@ -2,10 +2,10 @@
 import type { CheckRule, Provider } from './catalogue.ts';
 
 /** `unknown`: nothing. */
-export type KeyVerdict = CheckRule['says'];
+export type KeyCheckResult = CheckRule['says'];
 
 /** The answer to a key check, where any failure is about the key: the first rule that fits, else 2xx and 401. */
-export function judgeCheck(provider: Provider, status: number, text: string): KeyVerdict {
+export function readCheckAnswer(provider: Provider, status: number, text: string): KeyCheckResult {
   const { rules = [] } = provider.check;
   const decided = rules.find((rule) => rule.status === status && fits(rule, text));
   if (decided !== undefined) return decided.says;
@@ -17,12 +17,12 @@ export function judgeCheck(provider: Provider, status: number, text: string): Ke
  * The answer to any other call. Beside the key a hundred things can be wrong with one, so of the failures only 401
  * counts, and those for which a rule names words of the answer. `text` is undefined when it was not read.
  */
-export function judgeCall(
+export function readCallAnswer(
   provider: Provider,
   path: string,
   status: number,
   text: string | undefined,
-): KeyVerdict {
+): KeyCheckResult {
   if (isSuccess(status)) return isOpen(provider, path) ? 'unknown' : 'valid';
   const rules = (provider.check.rules ?? []).filter((rule) => rule.status === status);
   const worded = rules.filter(({ includes }) => includes !== undefined);

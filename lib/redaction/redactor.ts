@@ -26,7 +26,7 @@ const WORD_CHARACTERS = 'abcdefghijklmnopqrstuvwxyz0123456789_-';
 type Mark = (start: number, end: number) => void;
 
 /** A function that takes the key out of a text as it is: for answers without an error, which do not speak of keys. */
-export function createPlainRedactor(key: Secret): (text: string) => string {
+export function createExactRedactor(key: Secret): (text: string) => string {
   return (text) => text.replaceAll(key.reveal(), REPLACEMENT);
 }
 

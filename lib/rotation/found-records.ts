@@ -1,60 +1,60 @@
-/** Every stored record of every user, found a page at a time and never held all at once. */
+/** Every stored record of every user, found a page at a time and never all in memory. */
+import { z } from 'zod';
 import { isUserId, type UserId } from '../identity/user-id.ts';
-import { askAll } from '../kv/ask-all.ts';
-import type { Ask } from '../kv/kv.ts';
-import { readFields } from '../kv/read-fields.ts';
+import { fieldsOfHash, type Query, query } from '../kv/query.ts';
+import { ROTATION_SCAN_COUNT } from '../limits.ts';
 import { findProvider, type ProviderId } from '../providers/catalogue.ts';
-import { RECORDS_PREFIX } from '../vault/records.ts';
 import { kidOf } from '../vault/envelope.ts';
 import { type KeyRecord, parseStoredRecord } from '../vault/key-record.ts';
+import { RECORDS_PREFIX, recordsKey } from '../vault/records.ts';
 
-/** How many keys of any kind KV looks at for one page. */
-const SCAN_COUNT = 500;
-/** Where a scan begins, and where it says that it has ended. */
+/** The cursor with which a scan starts, and with which it says that it has ended. */
 export const SCAN_START = '0';
 
 export type FoundRecord = {
   readonly user: UserId;
   /** Undefined for a field that no provider of this catalogue has. */
   readonly provider: ProviderId | undefined;
-  /** The very text, for compare-and-set. */
+  /** The exact text, for compare-and-set. */
   readonly text: string;
   readonly record: KeyRecord | undefined;
-  /** The master key the envelope names; undefined when the record is damaged. */
+  /** The master key that the envelope names; undefined when the record is damaged. */
   readonly kid: string | undefined;
 };
 
-/** One page of users with records, and the cursor of the next. A user can come twice; one who stays is not missed. */
+/** One page of users with records, and the cursor of the next. A user can come twice; no user who stays is missed. */
 export function scanUsers(
   cursor: string,
-): Ask<{ readonly cursor: string; readonly users: readonly UserId[] }> {
-  return {
-    commands: 1,
-    add(batch) {
-      batch.scan(cursor, { match: `${RECORDS_PREFIX}*`, count: SCAN_COUNT, type: 'hash' });
-    },
-    read([page]) {
-      const [next, keys]: readonly unknown[] = Array.isArray(page) ? page : [];
-      const names = Array.isArray(keys) ? keys.filter((key) => typeof key === 'string') : [];
-      const users = names.map((key) => key.slice(RECORDS_PREFIX.length)).filter(isUserId);
-      return { cursor: String(next), users: [...new Set(users)] };
-    },
-  };
-}
-
-export function readRecordsOf(users: readonly UserId[]): Ask<readonly FoundRecord[]> {
-  const all = askAll(users.map(readRecords));
-  return { ...all, read: (results) => all.read(results).flat() };
-}
-
-function readRecords(user: UserId): Ask<readonly FoundRecord[]> {
-  const { read, ...ask } = readFields(RECORDS_PREFIX + user);
-  return {
-    ...ask,
-    read: (results) =>
-      [...read(results)].map(([field, value]) => {
-        const { text, record } = parseStoredRecord(value);
-        return { user, provider: findProvider(field)?.id, text, record, kid: record && kidOf(record.jwe) };
+): Query<{ readonly cursor: string; readonly users: readonly UserId[] }> {
+  return query(
+    (pipeline) =>
+      pipeline.scan(cursor, { match: `${RECORDS_PREFIX}*`, count: ROTATION_SCAN_COUNT, type: 'hash' }),
+    z
+      .tuple([z.tuple([z.string().regex(/^\d{1,20}$/), z.array(z.string().startsWith(RECORDS_PREFIX))])])
+      .transform(([[next, keys]]) => {
+        const users = keys.map((key) => key.slice(RECORDS_PREFIX.length)).filter(isUserId);
+        return { cursor: next, users: [...new Set(users)] };
       }),
-  };
+  );
+}
+
+export function readRecordsOf(users: readonly UserId[]): Query<readonly FoundRecord[]> {
+  return query(
+    (pipeline) => {
+      for (const user of users) pipeline.hgetall(recordsKey(user));
+    },
+    z
+      .array(fieldsOfHash)
+      .length(users.length)
+      .transform((hashes) =>
+        users.flatMap((user, index) =>
+          [...(hashes[index] ?? [])].map(([field, text]) => toFoundRecord(user, field, text)),
+        ),
+      ),
+  );
+}
+
+function toFoundRecord(user: UserId, field: string, stored: string): FoundRecord {
+  const { text, record } = parseStoredRecord(stored);
+  return { user, provider: findProvider(field)?.id, text, record, kid: record && kidOf(record.jwe) };
 }

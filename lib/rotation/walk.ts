@@ -1,39 +1,37 @@
-/** One page of the walk over all records: look at each, seal anew what is under an old key, count. */
-import type { AuditBounds } from '../audit/audit-log.ts';
+/** One page of the walk over all records: look at each, reseal those under a former master key, count. */
+import { type AuditBounds, appendAudit } from '../audit/audit-log.ts';
+import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
-import { askAll } from '../kv/ask-all.ts';
+import { deferredWrites } from '../kv/deferred-writes.ts';
+import { callStart } from '../kv/erasure.ts';
 import type { Kv } from '../kv/kv.ts';
+import { combineQueries } from '../kv/query.ts';
+import {
+  MAX_ROTATION_WRITE_CHARACTERS,
+  ROTATION_REQUESTS_AT_ONCE,
+  ROTATION_TRIES,
+  ROTATION_USERS_PER_REQUEST,
+} from '../limits.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
-import { replaceRecord } from '../vault/records.ts';
+import { openKey, sealKey } from '../vault/envelope.ts';
 import type { KeyRecord } from '../vault/key-record.ts';
 import type { KeyRing } from '../vault/key-ring.ts';
-import { judgeRecord, type Verdict } from './judge-record.ts';
-import { noteRotations } from './note-rotations.ts';
+import { replaceRecord } from '../vault/records.ts';
 import { type FoundRecord, readRecordsOf, scanUsers } from './found-records.ts';
-import { addTallies, EMPTY_TALLY, type Tally } from './tally.ts';
-
-/** A user has at most 200 KB of records, so that twenty fit into one answer of KV. */
-const USERS_PER_REQUEST = 20;
-const REQUESTS_AT_ONCE = 4;
-/** Upstash takes a megabyte in one request on every plan. */
-const MAX_WRITE_CHARACTERS = 500_000;
-/** How often a record is looked at again that somebody else wrote meanwhile. */
-const TRIES = 3;
+import { addTallies, EMPTY_TALLY, type Tally } from './rotation-state.ts';
 
 export type Walk = {
   readonly kv: Kv;
   readonly ring: KeyRing;
   /** False: nothing is written, only counted. */
-  readonly reseal: boolean;
-  /** What is written in the logs of those whose records are sealed anew; undefined: nothing. */
-  readonly log?: { readonly at: Date; readonly bounds: AuditBounds } | undefined;
+  readonly reseals: boolean;
+  /** How resealed records are entered in their owners' audit logs; undefined: not at all. */
+  readonly audit?: { readonly at: Date; readonly bounds: AuditBounds } | undefined;
 };
 
-type Rewrite = { readonly found: FoundRecord; readonly provider: ProviderId; readonly resealed: KeyRecord };
-
 /**
- * Walks the page at `cursor`. A record is written by compare-and-set against the text it was opened from, so that
- * any save, check or delete that came in between stays as it is.
+ * Walks the page at `cursor`. A record is written by compare-and-set against the text it was opened from, so that a
+ * save, check or delete that came in between stays as it is.
  *
  * @throws Problem `store_unavailable`; `deployment_outdated` when this ring's own current key is retired. The page
  *   can be walked again at any time.
@@ -42,9 +40,9 @@ export async function walkPage(
   walk: Walk,
   cursor: string,
 ): Promise<{ readonly cursor: string; readonly tally: Tally }> {
-  const page = await walk.kv.ask(scanUsers(cursor));
+  const page = await walk.kv.run(scanUsers(cursor));
   let tally = EMPTY_TALLY;
-  for (const groups of chunk(chunk(page.users, USERS_PER_REQUEST), REQUESTS_AT_ONCE)) {
+  for (const groups of chunk(chunk(page.users, ROTATION_USERS_PER_REQUEST), ROTATION_REQUESTS_AT_ONCE)) {
     const parts = await Promise.all(groups.map((users) => walkUsers(walk, users)));
     tally = parts.reduce(addTallies, tally);
   }
@@ -52,67 +50,122 @@ export async function walkPage(
 }
 
 async function walkUsers(walk: Walk, users: readonly UserId[]): Promise<Tally> {
-  const tally = await walkRecords(walk, await walk.kv.ask(readRecordsOf(users)), TRIES);
+  const tally = await walkRecords(walk, await walk.kv.run(readRecordsOf(users)), ROTATION_TRIES);
   return { ...tally, users: users.length };
 }
 
 async function walkRecords(walk: Walk, records: readonly FoundRecord[], tries: number): Promise<Tally> {
-  const judged = await Promise.all(
-    records.map(async (found) => ({ found, verdict: await judgeRecord(walk.ring, found, walk.reseal) })),
+  const inspected = await Promise.all(
+    records.map(async (found) => ({ found, state: await inspectRecord(walk, found) })),
   );
-  const rewrites = judged.flatMap(({ found, verdict }) =>
-    verdict.is === 'old' && verdict.resealed !== undefined
-      ? [{ found, provider: verdict.provider, resealed: verdict.resealed }]
+  const rewrites = inspected.flatMap(({ found, state }) =>
+    state.kind === 'former' && state.resealed !== undefined
+      ? [{ found, provider: state.provider, resealed: state.resealed }]
       : [],
   );
-  const written = await write(walk, rewrites);
-  const lost = rewrites.map(({ found }) => found).filter((found) => !written.has(found));
-  const again = new Set(tries > 1 ? lost : []);
-  const tally = judged
+  const written = await writeResealed(walk, rewrites);
+  const changed = rewrites.map(({ found }) => found).filter((found) => !written.has(found));
+  const again = new Set(tries > 1 ? changed : []);
+  const tally = inspected
     .filter(({ found }) => !again.has(found))
-    .map(({ found, verdict }) => count(verdict, written.has(found) ? walk.ring.currentKid : undefined))
+    .map(({ found, state }) => countRecord(state, written.has(found) ? walk.ring.currentKid : undefined))
     .reduce(addTallies, EMPTY_TALLY);
   if (again.size === 0) return tally;
   return addTallies(tally, await walkRecords(walk, await readAgain(walk.kv, again), tries - 1));
 }
 
-/** Those that were written; the others have changed since they were read. */
-async function write({ kv, log }: Walk, rewrites: readonly Rewrite[]): Promise<ReadonlySet<FoundRecord>> {
+/**
+ * The state of a record.
+ * - `current`: sealed under the ring's current master key; not opened.
+ * - `former`: opens with another key of the ring; `resealed` is the same record under the current one.
+ * - `keyMissing`: names a key that is not on the ring.
+ * - `unknownProvider`: sealed for a provider that this catalogue does not have, perhaps a newer deployment's.
+ * - `unreadable`: damaged, or does not open with the key it names.
+ */
+type RecordState =
+  | { readonly kind: 'current' | 'keyMissing' | 'unknownProvider'; readonly kid: string }
+  | {
+      readonly kind: 'former';
+      readonly kid: string;
+      readonly provider: ProviderId;
+      /** Undefined when the walk only counts. */
+      readonly resealed: KeyRecord | undefined;
+    }
+  | { readonly kind: 'unreadable' };
+
+/** Reseals in memory, if the walk reseals. Only the envelope changes: the user changed nothing. */
+async function inspectRecord({ ring, reseals }: Walk, found: FoundRecord): Promise<RecordState> {
+  const { user, provider, record, kid } = found;
+  if (record === undefined || kid === undefined) return { kind: 'unreadable' };
+  if (kid === ring.currentKid) return { kind: 'current', kid };
+  if (!ring.kids.has(kid)) return { kind: 'keyMissing', kid };
+  if (provider === undefined) return { kind: 'unknownProvider', kid };
+  const binding = { user, provider };
+  const key = await openKey(ring, binding, record.jwe).catch(() => undefined);
+  if (key === undefined) return { kind: 'unreadable' };
+  const resealed = reseals ? { ...record, jwe: await sealKey(ring, binding, key) } : undefined;
+  return { kind: 'former', kid, provider, resealed };
+}
+
+type Rewrite = { readonly found: FoundRecord; readonly provider: ProviderId; readonly resealed: KeyRecord };
+
+/** The records that were written. The others have changed since they were read. */
+async function writeResealed(
+  { kv, audit }: Walk,
+  rewrites: readonly Rewrite[],
+): Promise<ReadonlySet<FoundRecord>> {
   const written = new Set<FoundRecord>();
   for (const part of splitBySize(rewrites)) {
-    const results = await kv.ask(
-      askAll(
-        part.map(({ found, provider, resealed }) =>
+    const outcomes = await kv.run(
+      combineQueries(
+        ...part.map(({ found, provider, resealed }) =>
           replaceRecord(found.user, provider, found.text, resealed),
         ),
       ),
     );
-    const replaced = part.filter((_, index) => results[index]);
+    if (outcomes.includes('retired')) throw new Problem('deployment_outdated');
+    const replaced = part.filter((_, index) => outcomes[index] === 'replaced');
     for (const { found } of replaced) written.add(found);
-    if (log !== undefined) {
-      const noted = replaced.map(({ found: { user }, provider }) => ({ user, provider }));
-      await noteRotations(kv, noted, log);
-    }
+    if (audit !== undefined) await enterInAudit(kv, replaced, audit);
   }
   return written;
 }
 
-/** The same records as they are now; one that was deleted is gone. */
+/** In one KV request, after the records are written. An entry that is lost stops nothing. */
+async function enterInAudit(
+  kv: Kv,
+  resealed: readonly Rewrite[],
+  { at, bounds }: NonNullable<Walk['audit']>,
+): Promise<void> {
+  const entry = {
+    time: at.toISOString(),
+    action: 'rotate',
+    outcome: 'ok',
+    durationMs: 0,
+    ...{ route: null, status: null, requestId: null, model: null, inputTokens: null, outputTokens: null },
+  } as const;
+  const writes = resealed.map(async ({ found: { user }, provider }) =>
+    deferredWrites(await callStart(user, at), [appendAudit(user, [{ ...entry, provider }], bounds, at)]),
+  );
+  await kv.run(combineQueries(...(await Promise.all(writes)))).catch(() => undefined);
+}
+
+/** The same records as they are now. A record that was deleted is absent. */
 async function readAgain(kv: Kv, records: ReadonlySet<FoundRecord>): Promise<readonly FoundRecord[]> {
   const wanted = [...records];
-  const now = await kv.ask(readRecordsOf([...new Set(wanted.map(({ user }) => user))]));
-  return now.filter((found) =>
+  const current = await kv.run(readRecordsOf([...new Set(wanted.map(({ user }) => user))]));
+  return current.filter((found) =>
     wanted.some(({ user, provider }) => user === found.user && provider === found.provider),
   );
 }
 
-function count(verdict: Verdict, writtenUnder: string | undefined): Tally {
-  if (verdict.is === 'unreadable') return { ...EMPTY_TALLY, unreadable: 1 };
+function countRecord(state: RecordState, writtenUnder: string | undefined): Tally {
+  if (state.kind === 'unreadable') return { ...EMPTY_TALLY, unreadable: 1 };
   return {
     ...EMPTY_TALLY,
     resealed: writtenUnder === undefined ? 0 : 1,
-    found: new Map([[verdict.kid, 1]]),
-    left: new Map([[writtenUnder ?? verdict.kid, 1]]),
+    found: new Map([[state.kid, 1]]),
+    left: new Map([[writtenUnder ?? state.kid, 1]]),
   };
 }
 
@@ -123,7 +176,7 @@ function splitBySize(rewrites: readonly Rewrite[]): readonly (readonly Rewrite[]
     const size = 2 * rewrite.found.text.length;
     if (size > room) {
       parts.push([]);
-      room = MAX_WRITE_CHARACTERS;
+      room = MAX_ROTATION_WRITE_CHARACTERS;
     }
     parts.at(-1)?.push(rewrite);
     room -= size;

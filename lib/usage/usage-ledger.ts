@@ -2,20 +2,14 @@
  * How much each of a user's keys was used: calls and tokens, added up per day, provider and model. One hash a month,
  * so that old ones go by themselves. docs/storage-schema.md describes it.
  */
+import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
-import type { Ask } from '../kv/kv.ts';
-import type { LateWrite } from '../kv/deferred-writes.ts';
-import type { UserData } from '../kv/user-data.ts';
+import type { UserData } from '../kv/erasure.ts';
+import { fieldsOfHash, type Query, query, type Script } from '../kv/query.ts';
+import { DAY_SECONDS, MAX_USAGE_FIELDS, MAX_USAGE_MONTHS } from '../limits.ts';
 import { findProvider, type ProviderId } from '../providers/catalogue.ts';
 import { type TokenFigures, type TokenKind, tokenKinds } from './token-figures.ts';
 
-/** The most months that are ever kept, whatever a deployment sets, so that an erasure knows them all. */
-const MAX_MONTHS = 28;
-export const MAX_USAGE_AGE_DAYS = 730;
-/** A month's hash takes no new model beyond this many fields: names come from providers, who repeat the caller's. */
-const MAX_FIELDS = 4_000;
-
-const DAY_SECONDS = 24 * 60 * 60;
 const usageKey = (month: string, user: UserId) => `userkeys:usage:${month}:${user}`;
 
 /** `calls` is every call that reached the provider, `measuredCalls` those for which it told its figures. */
@@ -44,7 +38,7 @@ export function countUsage(
   user: UserId,
   calls: readonly CountedCall[],
   { at, keepDays }: { readonly at: Date; readonly keepDays: number },
-): LateWrite {
+): Script {
   const [month, day] = [at.toISOString().slice(0, 7), at.toISOString().slice(8, 10)];
   const words = calls.flatMap(({ provider, model = NO_MODEL, tokens }) =>
     Object.entries({ calls: 1, measuredCalls: tokens === undefined ? 0 : 1, ...tokens }).flatMap(
@@ -52,10 +46,10 @@ export function countUsage(
     ),
   );
   return {
-    script: ADD,
+    source: ADD,
     keys: [usageKey(month, user)],
     args: [
-      String(MAX_FIELDS),
+      String(MAX_USAGE_FIELDS),
       // The month's last day is kept as long as it should be, so the whole month is.
       String((keepDays + 31) * DAY_SECONDS),
       ...words,
@@ -65,46 +59,53 @@ export function countUsage(
 
 /** Names of providers and models hold no white space. */
 const ADD = `
-local full = redis.call('HLEN', KEYS[1]) >= tonumber(ARGV[1])
+local month = KEYS[1]
+local maxFields, lifetimeSeconds = tonumber(ARGV[1]), ARGV[2]
+local isFull = redis.call('HLEN', month) >= maxFields
 for i = 3, #ARGV, 4 do
-  local row = ARGV[i] .. ' ' .. ARGV[i + 1] .. ' '
-  if full and redis.call('HEXISTS', KEYS[1], row .. 'calls') == 0 then row = ARGV[i] .. ' ${NO_MODEL} ' end
-  redis.call('HINCRBY', KEYS[1], row .. ARGV[i + 2], ARGV[i + 3])
+  local dayAndProvider, model, counter, amount = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
+  local row = dayAndProvider .. ' ' .. model .. ' '
+  if isFull and redis.call('HEXISTS', month, row .. 'calls') == 0 then row = dayAndProvider .. ' ${NO_MODEL} ' end
+  redis.call('HINCRBY', month, row .. counter, amount)
 end
-redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.call('EXPIRE', month, lifetimeSeconds)
 return 1`;
 
 /** The rows of these days, both included, oldest first. */
-export function readUsage(user: UserId, from: string, to: string): Ask<readonly UsageRow[]> {
+export function readUsage(user: UserId, from: string, to: string): Query<readonly UsageRow[]> {
   const months = monthsBetween(from, to);
-  return {
-    commands: months.length,
-    add(batch) {
-      for (const month of months) batch.hgetall(usageKey(month, user));
+  return query(
+    (pipeline) => {
+      for (const month of months) pipeline.hgetall(usageKey(month, user));
     },
-    read(results) {
-      const rows = months.flatMap((month, index) => readMonth(month, results[index]));
-      return rows.filter(({ day }) => day >= from && day <= to).sort(byDay);
-    },
-  };
+    z
+      .array(fieldsOfHash)
+      .length(months.length)
+      .transform((hashes) =>
+        hashes
+          .flatMap((fields, index) => toRows(months[index] ?? '', fields))
+          .filter(({ day }) => day >= from && day <= to)
+          .sort(byDay),
+      ),
+  );
 }
 
-function readMonth(month: string, fields: unknown): UsageRow[] {
-  const words = Array.isArray(fields) ? fields : [];
+/** A field that this version does not know, such as a newer deployment's, is left out. */
+function toRows(month: string, fields: ReadonlyMap<string, string>): UsageRow[] {
   const rows = new Map<string, UsageRow>();
-  for (let index = 0; index + 1 < words.length; index += 2) {
-    const [dayOfMonth = '', id = '', model = NO_MODEL, name] = String(words[index]).split(' ');
+  for (const [field, amount] of fields) {
+    const [dayOfMonth = '', id = '', model = NO_MODEL, name] = field.split(' ');
     const provider = findProvider(id)?.id;
     const counter = COUNTERS.find((known) => known === name);
     if (provider === undefined || counter === undefined) continue;
     const row = `${dayOfMonth} ${id} ${model}`;
     const named = { day: `${month}-${dayOfMonth}`, provider, model: model === NO_MODEL ? null : model };
-    rows.set(row, { ...(rows.get(row) ?? { ...named, ...NOTHING }), [counter]: Number(words[index + 1]) });
+    rows.set(row, { ...(rows.get(row) ?? { ...named, ...NO_CALLS }), [counter]: Number(amount) });
   }
   return [...rows.values()];
 }
 
-const NOTHING: UsageCounts = {
+const NO_CALLS: UsageCounts = {
   calls: 0,
   measuredCalls: 0,
   input: 0,
@@ -122,7 +123,11 @@ function byDay(a: UsageRow, b: UsageRow): number {
 function monthsBetween(from: string, to: string): readonly string[] {
   const months: string[] = [];
   const last = to.slice(0, 7);
-  for (let month = from.slice(0, 7); month <= last && months.length < MAX_MONTHS; month = nextMonth(month)) {
+  for (
+    let month = from.slice(0, 7);
+    month <= last && months.length < MAX_USAGE_MONTHS;
+    month = nextMonth(month)
+  ) {
     months.push(month);
   }
   return months;
@@ -136,7 +141,7 @@ function nextMonth(month: string): string {
 
 /** Every month that can still be kept, newest first: also the next, where some instance's clock already is. */
 function lastMonths(now: Date): readonly string[] {
-  return Array.from({ length: MAX_MONTHS }, (_, back) =>
+  return Array.from({ length: MAX_USAGE_MONTHS }, (_, back) =>
     new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1 - back, 1)).toISOString().slice(0, 7),
   );
 }

@@ -1,14 +1,13 @@
 /**
- * One sealed key: a compact JWE (RFC 7516), `dir` with A256GCM under a key derived for its owner and
- * provider. Moved to another user, provider or field it does not open.
+ * One sealed key: a compact JWE (RFC 7516), `dir` with A256GCM under a key derived for its owner and provider. Moved
+ * to another user, provider or field it does not open.
  */
 import { CompactEncrypt, compactDecrypt, decodeProtectedHeader } from 'jose';
-import { Problem } from '../errors.ts';
+import { Problem, type Reason } from '../errors.ts';
+import { MAX_ENVELOPE_CHARACTERS } from '../limits.ts';
 import { Secret } from '../secret.ts';
 import type { Binding, KeyRing } from './key-ring.ts';
 
-/** The longest envelope that is looked at: a key of 4,096 characters needs about 5,600. */
-const MAX_ENVELOPE_CHARACTERS = 8_192;
 const ALGORITHM = 'dir';
 const ENCRYPTION = 'A256GCM';
 
@@ -25,42 +24,53 @@ export async function sealKey(ring: KeyRing, binding: Binding, key: Secret): Pro
 /**
  * Opens an envelope for the user and provider of a verified request.
  *
- * @throws Problem `key_unreadable`, the same for every cause: damaged, moved, sealed under a master key that
- *   is gone, or of another form. No plaintext exists when it is thrown.
+ * @throws Problem `key_unreadable`, which looks the same to the caller for every cause: damaged, moved, sealed under
+ *   a master key that is not on the ring, or of another form. Its reason tells the causes apart in the log. No
+ *   plaintext exists when it is thrown.
  */
 export async function openKey(ring: KeyRing, binding: Binding, envelope: string): Promise<Secret> {
+  const header = readHeader(envelope);
+  if ('refusedFor' in header) throw unreadable(header.refusedFor);
+  const contentKey = await ring.deriveKey(header.kid, binding);
+  if (contentKey === undefined) throw unreadable('master_key_missing');
+  const plaintext = await decrypt(envelope, contentKey);
   try {
-    const contentKey = await ring.deriveKey(readKid(envelope), binding);
-    if (contentKey === undefined) throw unreadable();
+    return new Secret(new TextDecoder('utf-8', { fatal: true }).decode(plaintext));
+  } catch {
+    throw unreadable('plaintext_malformed');
+  }
+}
+
+async function decrypt(envelope: string, contentKey: CryptoKey): Promise<Uint8Array> {
+  try {
     const { plaintext } = await compactDecrypt(envelope, contentKey, {
       keyManagementAlgorithms: [ALGORITHM],
       contentEncryptionAlgorithms: [ENCRYPTION],
     });
-    return new Secret(new TextDecoder('utf-8', { fatal: true }).decode(plaintext));
+    return plaintext;
   } catch {
-    throw unreadable();
+    throw unreadable('envelope_not_authentic');
   }
 }
 
-/** The master key an envelope names, or undefined when it is no envelope of ours. It may still not open. */
+/** The master key an envelope names; undefined when the envelope is not one of ours. It may still not open. */
 export function kidOf(envelope: string): string | undefined {
+  const header = readHeader(envelope);
+  return 'kid' in header ? header.kid : undefined;
+}
+
+/** The `kid` of a header with `alg`, `enc` and `kid` and no other member: no `zip`, no `crit`. */
+function readHeader(envelope: string): { readonly kid: string } | { readonly refusedFor: Reason } {
+  if (envelope.length > MAX_ENVELOPE_CHARACTERS) return { refusedFor: 'envelope_too_long' };
   try {
-    return readKid(envelope);
+    const { alg, enc, kid, ...others } = decodeProtectedHeader(envelope);
+    const isOurs = alg === ALGORITHM && enc === ENCRYPTION && Object.keys(others).length === 0;
+    return isOurs && typeof kid === 'string' ? { kid } : { refusedFor: 'envelope_header_unexpected' };
   } catch {
-    return undefined;
+    return { refusedFor: 'envelope_malformed' };
   }
 }
 
-/** The `kid` of a header that holds `alg`, `enc` and `kid` and nothing more: no `zip`, no `crit`. */
-function readKid(envelope: string): string {
-  if (envelope.length > MAX_ENVELOPE_CHARACTERS) throw unreadable();
-  const { alg, enc, kid, ...others } = decodeProtectedHeader(envelope);
-  if (alg !== ALGORITHM || enc !== ENCRYPTION || typeof kid !== 'string' || Object.keys(others).length > 0) {
-    throw unreadable();
-  }
-  return kid;
-}
-
-function unreadable(): Problem {
-  return new Problem('key_unreadable');
+function unreadable(reason: Reason): Problem {
+  return new Problem('key_unreadable', { reason });
 }

@@ -1,5 +1,6 @@
-/** What is stored for one user and one provider: the envelope, and what may be shown about it. */
+/** What is stored for one user and one provider: the envelope, and what the user may see of it. */
 import { z } from 'zod';
+import { HINT_CHARACTERS, MIN_KEY_CHARACTERS_FOR_HINT } from '../limits.ts';
 
 export const keyStatus = z.enum(['valid', 'unverified', 'invalid']);
 export type KeyStatus = z.infer<typeof keyStatus>;
@@ -9,21 +10,17 @@ const keyRecord = z.object({
   /** The sealed key, a compact JWE. */
   jwe: z.string(),
   /** At most the last four characters of the key. */
-  hint: z.string().max(4),
+  hint: z.string().max(HINT_CHARACTERS),
   status: keyStatus,
-  /** How many times a key was saved here, this one included. */
+  /** How many times a key was saved for this provider, this save included. */
   version: z.int().positive(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
 });
 export type KeyRecord = z.infer<typeof keyRecord>;
 
-/** A record as read: parsed, and the very text it was, for compare-and-set. `record` is undefined when damaged. */
+/** A record as stored: parsed, and its exact text for compare-and-set. `record` is undefined when it is damaged. */
 export type StoredRecord = { readonly text: string; readonly record: KeyRecord | undefined };
-
-export function readStoredRecord(value: unknown): StoredRecord | undefined {
-  return typeof value === 'string' ? parseStoredRecord(value) : undefined;
-}
 
 export function parseStoredRecord(text: string): StoredRecord {
   try {
@@ -33,10 +30,7 @@ export function parseStoredRecord(text: string): StoredRecord {
   }
 }
 
-const HINT_CHARACTERS = 4;
-const LEAST_LENGTH_FOR_A_HINT = 12;
-
-/** The last four characters; nothing of a key so short that they would be a good part of it. */
+/** The last four characters; empty for a short key, of which they would be a large part. */
 export function hintOf(key: string): string {
-  return key.length < LEAST_LENGTH_FOR_A_HINT ? '' : key.slice(-HINT_CHARACTERS);
+  return key.length < MIN_KEY_CHARACTERS_FOR_HINT ? '' : key.slice(-HINT_CHARACTERS);
 }

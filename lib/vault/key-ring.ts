@@ -1,15 +1,16 @@
-/** The master keys, in memory, as non-extractable `CryptoKey`s. Nothing else touches them. */
-
+/** The master keys, in memory, as non-extractable `CryptoKey`s. Only this folder handles them. */
+import { ConfigError } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
-import type { Secret } from '../secret.ts';
-import { type MasterKey, parseMasterKeys } from './master-keys.ts';
+import { assertUniqueKids, type MasterKey, parseMasterKeys } from './master-keys.ts';
+import type { VaultSettings } from './vault-settings.ts';
+import { type UnwrapKeys, WrappedKeysError } from './wrapped-keys.ts';
 
 /** What a record is bound to. Both come from the verified request, never from the record. */
 export type Binding = { readonly user: UserId; readonly provider: ProviderId };
 
 export type KeyRing = {
-  /** The `kid` that new records are sealed under. */
+  /** The `kid` under which new records are sealed. */
   readonly currentKid: string;
   readonly kids: ReadonlySet<string>;
   /**
@@ -23,33 +24,44 @@ const DOMAIN = 'userkeys/record/1';
 const NO_SALT = new Uint8Array();
 
 /**
- * Imports the master keys once: those a KMS has `unwrapped`, then those of a well-formed `VAULT_KEYS`, which is
- * empty when there are only the former. The first of all seals.
+ * The master keys of a deployment: those of `VAULT_KEYS_KMS` first, then those of `VAULT_KEYS`. The first of all
+ * seals, all open.
  *
- * @throws Error with a fixed text.
+ * @throws ConfigError when wrapped keys cannot be opened as configured, when this runtime cannot open them, or when
+ *   both variables name the same `kid`. Problem `vault_unavailable` when the KMS does not answer.
  */
-export async function createKeyRing(
-  vaultKeys: Secret,
-  unwrapped: readonly MasterKey[] = [],
+export async function loadKeyRing(
+  { vaultKeys, wrappedKeys }: VaultSettings,
+  unwrapKeys?: UnwrapKeys,
 ): Promise<KeyRing> {
-  const plain = vaultKeys.reveal() === '' && unwrapped.length > 0 ? [] : parseMasterKeys(vaultKeys.reveal());
-  const masterKeys = [...unwrapped, ...plain];
-  const [first] = masterKeys;
-  if (first === undefined) throw new Error('is empty');
-  if (new Set(masterKeys.map(({ kid }) => kid)).size < masterKeys.length)
-    throw new Error('names the same kid twice');
-  const imported = await Promise.all(
-    masterKeys.map(
-      async ({ kid, bytes }) =>
-        [
-          kid,
-          await crypto.subtle.importKey('raw', new Uint8Array(bytes), 'HKDF', false, ['deriveKey']),
-        ] as const,
-    ),
-  );
-  const ring: ReadonlyMap<string, CryptoKey> = new Map(imported);
+  const text = vaultKeys.reveal();
+  if (wrappedKeys === undefined) return importKeys(parseMasterKeys(text));
+  if (unwrapKeys === undefined) throw refused('cannot be opened on this runtime: use the Node.js runtime');
+  const unwrapped = await unwrapKeys(wrappedKeys).catch((error: unknown) => {
+    throw error instanceof WrappedKeysError ? refused(error.message) : error;
+  });
+  const [first, ...rest] = [...unwrapped, ...(text === '' ? [] : parseMasterKeys(text))];
+  if (first === undefined) throw refused('is empty');
+  try {
+    assertUniqueKids([first, ...rest]);
+  } catch {
+    throw refused('names a kid that VAULT_KEYS names too');
+  }
+  return importKeys([first, ...rest]);
+}
+
+function refused(complaint: string): ConfigError {
+  return new ConfigError([{ variable: 'VAULT_KEYS_KMS', complaint }]);
+}
+
+async function importKeys(keys: readonly [MasterKey, ...MasterKey[]]): Promise<KeyRing> {
+  const imported = keys.map(async ({ kid, bytes }) => {
+    const key = await crypto.subtle.importKey('raw', new Uint8Array(bytes), 'HKDF', false, ['deriveKey']);
+    return [kid, key] as const;
+  });
+  const ring: ReadonlyMap<string, CryptoKey> = new Map(await Promise.all(imported));
   return {
-    currentKid: first.kid,
+    currentKid: keys[0].kid,
     kids: new Set(ring.keys()),
     async deriveKey(kid, binding) {
       const masterKey = ring.get(kid);

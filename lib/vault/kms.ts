@@ -4,8 +4,8 @@
  */
 import type { KMSClientConfig } from '@aws-sdk/client-kms';
 import { z } from 'zod';
-import { KMS_TIMEOUT_MS } from '../limits.ts';
 import { Problem } from '../errors.ts';
+import { KMS_TIMEOUT_MS } from '../limits.ts';
 import { log } from '../log.ts';
 import { checkMasterKey } from './master-keys.ts';
 import { type UnwrapKeys, type WrappedKeys, WrappedKeysError } from './wrapped-keys.ts';

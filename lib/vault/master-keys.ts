@@ -1,9 +1,9 @@
 /** The form of `VAULT_KEYS`. Messages name positions and `kid`s, never a key. */
-import { base64url } from 'jose';
+import * as base64url from 'jose/base64url';
 
 export type MasterKey = { readonly kid: string; readonly bytes: Uint8Array };
 
-/** What a master key may be called. */
+/** The form of a `kid`, the name of a master key. */
 export const KID = /^[A-Za-z0-9._-]{1,64}$/;
 const BASE64URL_32_BYTES = /^[A-Za-z0-9_-]{43}$/;
 
@@ -16,8 +16,13 @@ export function parseMasterKeys(text: string): readonly [MasterKey, ...MasterKey
   const [first, ...rest] = text.split(',').map((entry, index) => parseEntry(entry.trim(), index + 1));
   if (first === undefined) throw new Error('is empty');
   const keys = [first, ...rest] as const;
-  if (new Set(keys.map(({ kid }) => kid)).size < keys.length) throw new Error('names the same kid twice');
+  assertUniqueKids(keys);
   return keys;
+}
+
+/** @throws Error with a fixed text when two keys have the same `kid`. */
+export function assertUniqueKids(keys: readonly { readonly kid: string }[]): void {
+  if (new Set(keys.map(({ kid }) => kid)).size < keys.length) throw new Error('names the same kid twice');
 }
 
 function parseEntry(entry: string, position: number): MasterKey {

@@ -1,60 +1,64 @@
 /**
- * A user's bundle in KV: one hash of records, one field a provider, and one hash of the times they were last
- * used. Every write is one field; only fields the catalogue knows are read. docs/storage-schema.md describes both.
+ * A user's records in KV: one hash of records, one field a provider, and one hash of the times at which each key was
+ * last used. Every write is one field. Only fields that the catalogue knows are read. docs/storage-schema.md describes
+ * both hashes.
  */
-import { Problem } from '../errors.ts';
+import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
-import { type CallStart, ERASED, unlessErased } from '../kv/erasure.ts';
-import type { Ask } from '../kv/kv.ts';
-import type { LateWrite } from '../kv/deferred-writes.ts';
+import { type CallStart, ERASED, type UserData, unlessErased } from '../kv/erasure.ts';
+import {
+  count,
+  fieldsOfHash,
+  optionalTexts,
+  type Query,
+  query,
+  type Script,
+  scriptQuery,
+} from '../kv/query.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 import { kidOf } from './envelope.ts';
-import { type KeyRecord, readStoredRecord, type StoredRecord } from './key-record.ts';
+import { type KeyRecord, parseStoredRecord, type StoredRecord } from './key-record.ts';
 import { RETIRED_KEY } from './retired-kids.ts';
 
-/** What the bundle says about one provider. */
-export type BundleEntry = StoredRecord & { readonly lastUsedAt: string | undefined };
-export type Bundle = ReadonlyMap<ProviderId, BundleEntry>;
+/** What is stored for one provider. */
+export type RecordEntry = StoredRecord & { readonly lastUsedAt: string | undefined };
+export type Records = ReadonlyMap<ProviderId, RecordEntry>;
 
-/** What the KV key of every user's records begins with; the rest is the user. */
+/** The KV key of every user's records begins with this; the rest is the user. */
 export const RECORDS_PREFIX = 'userkeys:keys:';
 
-/** The KV key of a user's records; scripts that ask whether there is one take it among their `KEYS`. */
+/** The KV key of a user's records. Scripts that ask whether a key is stored take it among their `KEYS`. */
 export const recordsKey = (user: UserId) => `${RECORDS_PREFIX}${user}`;
-const usedKey = (user: UserId) => `userkeys:used:${user}`;
+const lastUsedKey = (user: UserId) => `userkeys:used:${user}`;
 
 /** The stored records of these providers; a provider without one is absent. */
-export function readBundle(user: UserId, providers: readonly ProviderId[]): Ask<Bundle> {
-  return {
-    commands: 2,
-    add(batch) {
-      batch.hmget(recordsKey(user), ...providers).hmget(usedKey(user), ...providers);
-    },
-    read([records, used]) {
+export function readRecords(user: UserId, providers: readonly ProviderId[]): Query<Records> {
+  const texts = optionalTexts(providers.length);
+  return query(
+    (pipeline) => pipeline.hmget(recordsKey(user), ...providers).hmget(lastUsedKey(user), ...providers),
+    z.tuple([texts, texts]).transform(([records, lastUsed]): Records => {
       const entries = providers.flatMap((provider, index) => {
-        const stored = readStoredRecord(at(records, index));
-        const lastUsedAt = at(used, index);
-        if (stored === undefined) return [];
+        const text = records[index];
+        if (text == null) return [];
         return [
-          [
-            provider,
-            { ...stored, lastUsedAt: typeof lastUsedAt === 'string' ? lastUsedAt : undefined },
-          ] as const,
+          [provider, { ...parseStoredRecord(text), lastUsedAt: lastUsed[index] ?? undefined }] as const,
         ];
       });
       return new Map(entries);
-    },
-  };
+    }),
+  );
 }
 
 /**
- * Replaces a record only if the field still holds `expected` (undefined: still holds nothing). Reads false when
- * somebody else was faster; then nothing was written.
- *
- * `start`: when the call began that would store something where nothing is; needed only there.
- *
- * @throws (on reading) Problem `deployment_outdated` for an envelope under a master key that has been retired,
- *   `account_erased` when the user was erased since `start`. Nothing was written then.
+ * What became of a write. `changed`: the field no longer holds what was expected. `retired`: the record is sealed
+ * under a master key that has been retired. `erased`: the user was erased since the call began. Only `replaced` wrote
+ * anything.
+ */
+export type ReplaceOutcome = 'replaced' | 'changed' | 'retired' | 'erased';
+
+/**
+ * Replaces a record by compare-and-set: only if the field still holds `expected` (undefined: still holds nothing).
+ * `start` is needed where a record may be stored that was not there before.
  */
 export function replaceRecord(
   user: UserId,
@@ -62,73 +66,73 @@ export function replaceRecord(
   expected: string | undefined,
   next: KeyRecord,
   start?: CallStart,
-): Ask<boolean> {
-  // An envelope that is there already is not brought in: a new status for it is always welcome.
-  const stays = readStoredRecord(expected)?.record?.jwe === next.jwe;
-  const newKid = stays ? '' : (kidOf(next.jwe) ?? '');
-  return {
-    commands: 1,
-    add(batch) {
-      const keys = [recordsKey(user), RETIRED_KEY];
-      const args = [provider, expected ?? '', JSON.stringify(next), newKid];
-      batch.eval(...unlessErased(start, { script: COMPARE_AND_SET, keys, args }));
-    },
-    read([result]) {
-      const code = Number(result);
-      if (code === RETIRED) throw new Problem('deployment_outdated');
-      if (code === ERASED) throw new Problem('account_erased');
-      return code === 1;
-    },
-  };
+): Query<ReplaceOutcome> {
+  // A record that keeps its envelope, such as one with a new status, does not bring a retired master key back.
+  const keepsEnvelope = expected !== undefined && parseStoredRecord(expected).record?.jwe === next.jwe;
+  const newKid = keepsEnvelope ? '' : (kidOf(next.jwe) ?? '');
+  return scriptQuery(
+    unlessErased(start, {
+      source: COMPARE_AND_SET,
+      keys: [recordsKey(user), RETIRED_KEY],
+      args: [provider, expected ?? '', JSON.stringify(next), newKid],
+    }),
+    replaceOutcome,
+  );
 }
 
 const RETIRED = -1;
+const replaceOutcome = z
+  .union([z.literal(1), z.literal(0), z.literal(RETIRED), z.literal(ERASED)])
+  .transform((code) => OUTCOMES[code]);
+const OUTCOMES = { 1: 'replaced', 0: 'changed', [RETIRED]: 'retired', [ERASED]: 'erased' } as const;
 
 const COMPARE_AND_SET = `
-local held = redis.call('HGET', KEYS[1], ARGV[1])
-if (held or '') ~= ARGV[2] then return 0 end
-if redis.call('SISMEMBER', KEYS[2], ARGV[4]) == 1 then return ${RETIRED} end
-redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+local records, retired = KEYS[1], KEYS[2]
+local provider, expected, replacement, newKid = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+if (redis.call('HGET', records, provider) or '') ~= expected then return 0 end
+if redis.call('SISMEMBER', retired, newKid) == 1 then return ${RETIRED} end
+redis.call('HSET', records, provider, replacement)
 return 1`;
 
-/** Writes down when a key was used, unless it was deleted meanwhile: a deleted key leaves nothing behind. */
-export function noteUse(user: UserId, provider: ProviderId, at: Date): LateWrite {
+/** Records when a key was used, unless the key was deleted meanwhile: a deleted key leaves no data. */
+export function recordLastUse(user: UserId, provider: ProviderId, at: Date): Script {
   return {
-    script: SET_IF_STORED,
-    keys: [recordsKey(user), usedKey(user)],
+    source: SET_IF_STORED,
+    keys: [recordsKey(user), lastUsedKey(user)],
     args: [provider, at.toISOString()],
   };
 }
 
 const SET_IF_STORED = `
-if redis.call('HEXISTS', KEYS[1], ARGV[1]) == 1 then redis.call('HSET', KEYS[2], ARGV[1], ARGV[2]) end
+local records, lastUsed = KEYS[1], KEYS[2]
+local provider, usedAt = ARGV[1], ARGV[2]
+if redis.call('HEXISTS', records, provider) == 1 then redis.call('HSET', lastUsed, provider, usedAt) end
 return 1`;
 
-export function deleteRecord(user: UserId, provider: ProviderId): Ask<void> {
-  return {
-    commands: 2,
-    add(batch) {
-      batch.hdel(recordsKey(user), provider).hdel(usedKey(user), provider);
-    },
-    read: () => undefined,
-  };
+export function deleteRecord(user: UserId, provider: ProviderId): Query<unknown> {
+  return query(
+    (pipeline) => pipeline.hdel(recordsKey(user), provider).hdel(lastUsedKey(user), provider),
+    z.tuple([count, count]),
+  );
 }
 
-export function deleteBundle(user: UserId): Ask<void> {
-  return {
-    commands: 1,
-    add(batch) {
-      batch.del(...bundleKeys(user));
-    },
-    read: () => undefined,
-  };
+export function deleteAllRecords(user: UserId): Query<unknown> {
+  return query((pipeline) => pipeline.del(recordsKey(user), lastUsedKey(user)), z.tuple([count]));
 }
 
-/** Every KV key of a bundle. */
-export function bundleKeys(user: UserId): readonly [records: string, used: string] {
-  return [recordsKey(user), usedKey(user)];
-}
-
-function at(values: unknown, index: number): unknown {
-  return Array.isArray(values) ? values[index] : undefined;
-}
+/** A user's stored keys, without the keys; also those of providers that have left the catalogue. */
+export const keyData: UserData = {
+  name: 'keys',
+  kvKeys: (user) => [recordsKey(user), lastUsedKey(user)],
+  read: (user) =>
+    query(
+      (pipeline) => pipeline.hgetall(recordsKey(user)).hgetall(lastUsedKey(user)),
+      z.tuple([fieldsOfHash, fieldsOfHash]).transform(([records, lastUsed]) =>
+        [...records].map(([provider, text]) => {
+          // Everything but the envelope may be shown.
+          const { jwe: _, v: __, ...shown } = parseStoredRecord(text).record ?? { status: 'unreadable' };
+          return { provider, ...shown, lastUsedAt: lastUsed.get(provider) ?? null };
+        }),
+      ),
+    ),
+};

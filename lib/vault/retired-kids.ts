@@ -1,49 +1,31 @@
 /**
- * Master keys that nothing may be sealed under any more. The store itself refuses such a record, so that a
+ * Master keys under which no record may be sealed any more. The store itself refuses such a record, so that a
  * deployment with former settings, which stays reachable at its own address, cannot bring a retired key back.
  */
-import type { Ask } from '../kv/kv.ts';
+import { z } from 'zod';
+import { count, type Query, query } from '../kv/query.ts';
 
-/** A set of `kid`s. */
+/** The KV key of a set of `kid`s. */
 export const RETIRED_KEY = 'userkeys:retired';
 
-export function retireKid(kid: string): Ask<void> {
-  return {
-    commands: 1,
-    add(batch) {
-      batch.sadd(RETIRED_KEY, kid);
-    },
-    read: () => undefined,
-  };
+export function retireKid(kid: string): Query<unknown> {
+  return query((pipeline) => pipeline.sadd(RETIRED_KEY, kid), z.tuple([count]));
 }
 
-export function reinstateKid(kid: string): Ask<void> {
-  return {
-    commands: 1,
-    add(batch) {
-      batch.srem(RETIRED_KEY, kid);
-    },
-    read: () => undefined,
-  };
+export function reinstateKid(kid: string): Query<unknown> {
+  return query((pipeline) => pipeline.srem(RETIRED_KEY, kid), z.tuple([count]));
 }
 
-export function isRetired(kid: string): Ask<boolean> {
-  return {
-    commands: 1,
-    add(batch) {
-      batch.sismember(RETIRED_KEY, kid);
-    },
-    read: ([member]) => Number(member) === 1,
-  };
+export function isRetired(kid: string): Query<boolean> {
+  return query(
+    (pipeline) => pipeline.sismember(RETIRED_KEY, kid),
+    z.tuple([z.union([z.literal(0), z.literal(1)])]).transform(([member]) => member === 1),
+  );
 }
 
-export function readRetired(): Ask<ReadonlySet<string>> {
-  return {
-    commands: 1,
-    add(batch) {
-      batch.smembers(RETIRED_KEY);
-    },
-    read: ([members]) =>
-      new Set(Array.isArray(members) ? members.filter((kid) => typeof kid === 'string') : []),
-  };
+export function readRetired(): Query<ReadonlySet<string>> {
+  return query(
+    (pipeline) => pipeline.smembers(RETIRED_KEY),
+    z.tuple([z.array(z.string())]).transform(([members]) => new Set(members)),
+  );
 }

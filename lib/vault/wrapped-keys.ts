@@ -1,17 +1,17 @@
 /** The form of `VAULT_KEYS_KMS`: master keys that only a key management service can open. */
-import { KID, type MasterKey } from './master-keys.ts';
+import { assertUniqueKids, KID, type MasterKey } from './master-keys.ts';
 
 export type WrappedKeys = {
   readonly entries: readonly { readonly kid: string; readonly ciphertext: Uint8Array }[];
   /** The ARN of the AWS KMS key that opens them. */
   readonly kmsKey: string;
-  /** Where that key is. */
+  /** The AWS region of that key. */
   readonly region: string;
-  /** The role to take on with the deployment's own identity token; undefined: AWS's usual sources of credentials. */
+  /** The AWS role to assume with the deployment's identity token; undefined: AWS's usual sources of credentials. */
   readonly roleArn: string | undefined;
 };
 
-/** They cannot be opened as they are configured. The message is a fixed text with positions alone. */
+/** Wrapped keys cannot be opened as configured. The message is a fixed text that names positions only. */
 export class WrappedKeysError extends Error {
   override readonly name = 'WrappedKeysError';
 }
@@ -40,8 +40,7 @@ export function parseWrappedKeys(text: string): WrappedKeys['entries'] {
     }
     return { kid, ciphertext: Uint8Array.from(atob(encoded), (character) => character.charCodeAt(0)) };
   });
-  if (new Set(entries.map(({ kid }) => kid)).size < entries.length)
-    throw new Error('names the same kid twice');
+  assertUniqueKids(entries);
   return entries;
 }
 

@@ -14,9 +14,9 @@ let count = 0;
 
 beforeAll(async () => {
   world = await startWorld();
-  account = await import('../../api/account.ts');
-  key = await import('../../api/keys/[provider].ts');
-  onboarding = await import('../../api/onboarding.ts');
+  account = await import('../../api/userkeys.ts');
+  key = await import('../../api/userkeys.ts');
+  onboarding = await import('../../api/userkeys.ts');
   proxy = await import('../../api/proxy.ts');
   store = createClient({ url: world.kv.url, token: world.kv.token, automaticDeserialization: false });
 });

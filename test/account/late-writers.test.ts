@@ -1,7 +1,8 @@
 /** What was under way when a user left. */
 import { createClient } from '@vercel/kv';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { callStart, lateWrite } from '../../lib/kv/erasure.ts';
+import { deferredWrites } from '../../lib/kv/deferred-writes.ts';
+import { callStart } from '../../lib/kv/erasure.ts';
 import { connect, userId } from '../rotation/fill-store.ts';
 import { type Answer, json, usual } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
@@ -18,8 +19,8 @@ let token: string;
 
 beforeAll(async () => {
   world = await startWorld();
-  account = await import('../../api/account.ts');
-  key = await import('../../api/keys/[provider].ts');
+  account = await import('../../api/userkeys.ts');
+  key = await import('../../api/userkeys.ts');
   proxy = await import('../../api/proxy.ts');
 });
 afterAll(() => world.close());
@@ -105,12 +106,14 @@ test('a late write goes through for a call that began after the erasure, and not
   const store = createClient({ url: world.kv.url, token: world.kv.token });
   const user = userId(sub);
   const write = async (beganAt: Date) =>
-    kv.ask(
-      lateWrite(await callStart(user, beganAt), {
-        script: `redis.call('RPUSH', KEYS[1], ARGV[1]) return 1`,
-        keys: [`userkeys:notes:${sub}`],
-        args: ['note'],
-      }),
+    kv.run(
+      deferredWrites(await callStart(user, beganAt), [
+        {
+          source: `redis.call('RPUSH', KEYS[1], ARGV[1]) return 1`,
+          keys: [`userkeys:notes:${sub}`],
+          args: ['note'],
+        },
+      ]),
     );
   const before = new Date();
   await write(before);

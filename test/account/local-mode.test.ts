@@ -12,8 +12,8 @@ test('in local mode leaving takes the keys out of .env too, and leaves its other
   const file = join(directory, '.env');
   const world = await startWorld({ mode: 'local', env: { ENV_FILE: file } });
   try {
-    const account = await import('../../api/account.ts');
-    const key = await import('../../api/keys/[provider].ts');
+    const account = await import('../../api/userkeys.ts');
+    const key = await import('../../api/userkeys.ts');
     const token = await world.tokenFor('developer');
     const value = newProviderKey();
     await call(key, '/api/keys/openai', { method: 'PUT', token, json: { key: value } });

@@ -12,12 +12,12 @@ const MAX_ENTRIES = 12;
 beforeAll(async () => {
   world = await startWorld({ env: { AUDIT_MAX_ENTRIES: String(MAX_ENTRIES), AUDIT_MAX_AGE_DAYS: '30' } });
   modules = {
-    keys: await import('../../api/keys/index.ts'),
-    key: await import('../../api/keys/[provider].ts'),
+    keys: await import('../../api/userkeys.ts'),
+    key: await import('../../api/userkeys.ts'),
     proxy: await import('../../api/proxy.ts'),
     generate: await import('../../api/generate.ts'),
-    search: await import('../../api/search.ts'),
-    audit: await import('../../api/audit.ts'),
+    search: await import('../../api/userkeys.ts'),
+    audit: await import('../../api/userkeys.ts'),
   };
 });
 afterAll(() => world.close());
@@ -212,13 +212,11 @@ test('a store that takes no entry fails no call', async () => {
   const { composeApp } = await import('../../lib/compose.ts');
   const { loadConfig } = await import('../../lib/config.ts');
   const { createUndiciSend } = await import('../../lib/outgoing/undici-send.ts');
-  const { createEndpoint } = await import('../../lib/http/endpoint.ts');
   const { SendError } = await import('../../lib/outgoing/send.ts');
-  const { route } = await import('../../lib/http/endpoint.ts');
-  const { proxyCall } = await import('../../lib/handlers/proxy.ts');
+  const { serveApp } = await import('../support/serve-app.ts');
   const send = createUndiciSend();
   const written: Promise<unknown>[] = [];
-  const app = await composeApp(loadConfig(), {
+  const app = composeApp(loadConfig(), {
     send,
     sendToKv: async (request) => {
       if (String(request.body).includes('userkeys:audit:')) throw new SendError('unreachable');
@@ -226,14 +224,7 @@ test('a store that takes no entry fails no call', async () => {
     },
     after: (work) => void written.push(work),
   });
-  const { GET } = createEndpoint(async () => app)('/api/proxy/:provider/*', {
-    GET: route({ audit: 'use' }, (incoming) => proxyCall(app, incoming)),
-  });
-  const response = await GET(
-    new Request('http://127.0.0.1/api/proxy/openai/v1/models', {
-      headers: { authorization: `Bearer ${token}` },
-    }),
-  );
+  const response = await call(serveApp(app), '/api/proxy/openai/v1/models', { token });
   expect(response.status).toBe(200);
   await response.text();
   await expect(Promise.all(written)).resolves.toBeDefined();

@@ -12,8 +12,8 @@ const sub = 'looked-into';
 
 beforeAll(async () => {
   world = await startWorld();
-  const key = await import('../../api/keys/[provider].ts');
-  const audit = await import('../../api/audit.ts');
+  const key = await import('../../api/userkeys.ts');
+  const audit = await import('../../api/userkeys.ts');
   const token = await world.tokenFor(sub);
   await call(key, '/api/keys/openai', { method: 'PUT', token, json: { key: newProviderKey() } });
   await vi.waitFor(async () =>
@@ -25,12 +25,12 @@ beforeAll(async () => {
   const { loadConfig } = await import('../../lib/config.ts');
   const { createUndiciSend } = await import('../../lib/outgoing/undici-send.ts');
   const env = { ...world.env, VAULT_KEYS: `${newMasterKey()},${world.env.VAULT_KEYS}` };
-  const { kv, ring, clock, config } = await composeApp(loadConfig(env), {
+  const { kv, ring, clock, config } = composeApp(loadConfig(env), {
     send: createUndiciSend(),
     after: () => {},
   });
   const step = await rotationStep(
-    { kv, ring, clock, auditBounds: config.audit },
+    { kv, ring: await ring(), clock, auditBounds: config.audit },
     { maxMs: 10_000, maxUsers: 1000 },
   );
   expect(step.outcome).toBe('finished');

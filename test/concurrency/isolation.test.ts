@@ -11,9 +11,9 @@ let modules: Record<'key' | 'generate' | 'search' | 'proxy', HandlerModule>;
 beforeAll(async () => {
   world = await startWorld();
   modules = {
-    key: await import('../../api/keys/[provider].ts'),
+    key: await import('../../api/userkeys.ts'),
     generate: await import('../../api/generate.ts'),
-    search: await import('../../api/search.ts'),
+    search: await import('../../api/userkeys.ts'),
     proxy: await import('../../api/proxy.ts'),
   };
 });

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { ConfigError, decideMode, type Environment, loadConfig } from '../../lib/config.ts';
+import { decideMode, type Environment, loadConfig } from '../../lib/config.ts';
+import { ConfigError } from '../../lib/errors.ts';
 import { newMasterKey } from '../support/start-world.ts';
 
 const complete: Environment = {

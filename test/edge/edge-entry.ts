@@ -1,65 +1,45 @@
-import { providerOf, proxyCall } from '../../lib/handlers/proxy.ts';
 import { composeApp } from '../../lib/compose.ts';
 import { loadConfig } from '../../lib/config.ts';
 import { Problem } from '../../lib/errors.ts';
-import { createEndpoint, route } from '../../lib/http/endpoint.ts';
-import { json } from '../../lib/http/json.ts';
+import { createRouter } from '../../lib/http/router.ts';
 import { isUserId } from '../../lib/identity/user-id.ts';
-import { saveKeyBody } from '../../lib/keys/save-key-body.ts';
 import { fetchSend } from '../../lib/outgoing/fetch-send.ts';
 import { Secret } from '../../lib/secret.ts';
 import { openKey, sealKey } from '../../lib/vault/envelope.ts';
-import { createKeyRing } from '../../lib/vault/key-ring.ts';
+import { loadKeyRing } from '../../lib/vault/key-ring.ts';
 
 type Input = { readonly env: Readonly<Record<string, string>>; readonly token: string; readonly key: string };
 
-/** Runs inside the edge VM; the result is JSON, so that nothing of the VM leaks out. */
+/** Runs inside the edge VM. The result is JSON, so that no object of the VM gets out. */
 export async function run({ env, token, key }: Input): Promise<string> {
   const config = loadConfig(env);
-  const app = await composeApp(config, { send: fetchSend, after: () => {} });
-  const endpoint = createEndpoint(async () => app);
-  const keys = endpoint('/api/keys/:provider', {
-    PUT: route({ body: saveKeyBody }, async (call) => {
-      const { created, metadata } = await app.keys.save(
-        call.user,
-        providerOf(call),
-        new Secret(call.body.key),
-      );
-      return json(metadata, created ? 201 : 200);
-    }),
-  });
-  const list = endpoint('/api/keys', { GET: route({}, async ({ user }) => json(await app.keys.list(user))) });
-  const pass = route({}, async (call) => proxyCall(app, call));
-  const proxy = endpoint('/api/proxy/:provider/*', { GET: pass, POST: pass });
+  const app = composeApp(config, { send: fetchSend, after: () => {} });
+  const handle = createRouter(
+    async () => app,
+    [
+      { path: '/keys', load: () => import('../../lib/handlers/keys.ts') },
+      { path: '/keys/:provider', load: () => import('../../lib/handlers/key.ts') },
+      { path: '/proxy/:provider/*', load: () => import('../../lib/handlers/proxy.ts') },
+    ],
+    app.basePath,
+  );
   const authorization = `Bearer ${token}`;
-  const origin = 'https://edge.example';
+  const send = (path: string, init: RequestInit = {}) => {
+    const headers = { authorization, 'content-type': 'application/json', ...init.headers };
+    return handle(new Request(`https://edge.example${path}`, { ...init, headers }));
+  };
 
-  const saved = await keys.PUT(
-    new Request(`${origin}/api/keys/openai`, {
-      method: 'PUT',
-      headers: { authorization },
-      body: JSON.stringify({ key }),
-    }),
-  );
-  const listed: { provider: string; status: string }[] = await (
-    await list.GET(new Request(`${origin}/api/keys`, { headers: { authorization } }))
-  ).json();
-  const proxied = await proxy.GET(
-    new Request(`${origin}/api/proxy/openai/v1/models`, { headers: { authorization, 'x-vercel-id': 'x' } }),
-  );
-  const streamed = await proxy.POST(
-    new Request(`${origin}/api/proxy/openai/v1/chat/completions`, {
-      method: 'POST',
-      headers: { authorization, 'content-type': 'application/json' },
-      body: JSON.stringify({ stream: true }),
-    }),
-  );
-  const refused = await list.GET(
-    new Request(`${origin}/api/keys`, { headers: { authorization: `${authorization}x` } }),
-  );
+  const saved = await send('/api/keys/openai', { method: 'PUT', body: JSON.stringify({ key }) });
+  const listed: { keys: { provider: string; status: string }[] } = await (await send('/api/keys')).json();
+  const proxied = await send('/api/proxy/openai/v1/models', { headers: { 'x-vercel-id': 'x' } });
+  const streamed = await send('/api/proxy/openai/v1/chat/completions', {
+    method: 'POST',
+    body: JSON.stringify({ stream: true }),
+  });
+  const refused = await send('/api/keys', { headers: { authorization: `${authorization}x` } });
   return JSON.stringify({
     saved: saved.status,
-    listed: listed.map(({ provider, status }) => ({ provider, status })),
+    listed: listed.keys.map(({ provider, status }) => ({ provider, status })),
     proxied: { status: proxied.status, text: await proxied.text() },
     streamed: [...(await streamed.text()).matchAll(/"content":"([^"]*)"/g)].map(([, text]) => text).join(''),
     moved: await openMoved(config.vaultKeys),
@@ -68,7 +48,7 @@ export async function run({ env, token, key }: Input): Promise<string> {
 }
 
 async function openMoved(vaultKeys: Secret): Promise<string> {
-  const ring = await createKeyRing(vaultKeys);
+  const ring = await loadKeyRing({ vaultKeys, wrappedKeys: undefined });
   const [alice, bob] = ['alice', 'bob'].filter(isUserId);
   if (alice === undefined || bob === undefined) return 'no users';
   const sealed = await sealKey(ring, { user: alice, provider: 'openai' }, new Secret('k'));

@@ -5,12 +5,12 @@ import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
 const modules = {
-  keys: () => import('../../api/keys/index.ts'),
-  key: () => import('../../api/keys/[provider].ts'),
+  keys: () => import('../../api/userkeys.ts'),
+  key: () => import('../../api/userkeys.ts'),
   proxy: () => import('../../api/proxy.ts'),
   generate: () => import('../../api/generate.ts'),
-  search: () => import('../../api/search.ts'),
-  health: () => import('../../api/health.ts'),
+  search: () => import('../../api/userkeys.ts'),
+  health: () => import('../../api/userkeys.ts'),
 };
 type Name = keyof typeof modules;
 const routes: readonly [Name, string, string, unknown][] = [
@@ -85,9 +85,13 @@ test('a healthy deployment says so', async () => {
     const { composeApp } = await import('../../lib/compose.ts');
     const { loadConfig } = await import('../../lib/config.ts');
     const { createUndiciSend } = await import('../../lib/outgoing/undici-send.ts');
-    const { checkHealth } = await import('../../lib/handlers/health.ts');
-    const app = await composeApp(loadConfig(), { send: createUndiciSend(), after: () => {} });
-    expect(await (await checkHealth(app)).json()).toEqual({ status: 'ok', mode: 'production', kv: 'ok' });
+    const { serveApp } = await import('../support/serve-app.ts');
+    const app = composeApp(loadConfig(), { send: createUndiciSend(), after: () => {} });
+    expect(await (await call(serveApp(app), '/api/health')).json()).toEqual({
+      status: 'ok',
+      mode: 'production',
+      kv: 'ok',
+    });
   } finally {
     await healthy.close();
   }

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { PROXY_MAX_REQUEST_BYTES } from '../../lib/limits.ts';
+import { MAX_PROXY_REQUEST_BYTES } from '../../lib/limits.ts';
 import { echo } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
@@ -11,7 +11,7 @@ let token: string;
 beforeAll(async () => {
   world = await startWorld();
   proxy = await import('../../api/proxy.ts');
-  const keys: HandlerModule = await import('../../api/keys/[provider].ts');
+  const keys: HandlerModule = await import('../../api/userkeys.ts');
   token = await world.tokenFor('alice');
   await call(keys, '/api/keys/openai', { method: 'PUT', token, json: { key: newProviderKey() } });
   world.providers.reset();
@@ -36,17 +36,17 @@ function streamOf(bytes: number): ReadableStream<Uint8Array> {
 
 test('a body of 4.5 MB passes, as it does on the platform', async () => {
   world.providers.answerNextWith(echo);
-  const response = await send(streamOf(PROXY_MAX_REQUEST_BYTES));
+  const response = await send(streamOf(MAX_PROXY_REQUEST_BYTES));
   expect(response.status).toBe(200);
   expect((await response.arrayBuffer()).byteLength).toBe(4.5 * 1024 * 1024);
 });
 
 test('a larger one that says so is a 413 problem, and the provider is not called', async () => {
-  const length = String(PROXY_MAX_REQUEST_BYTES + 1);
+  const length = String(MAX_PROXY_REQUEST_BYTES + 1);
   const response = await send('x', { 'content-length': length });
   expect(response.status).toBe(413);
   expect(response.headers.get('x-userkeys-error')).toBe('body_too_large');
-  expect(await response.json()).toMatchObject({ code: 'body_too_large', maxBytes: PROXY_MAX_REQUEST_BYTES });
+  expect(await response.json()).toMatchObject({ code: 'body_too_large', maxBytes: MAX_PROXY_REQUEST_BYTES });
   expect(world.calls).toEqual([]);
 });
 
@@ -55,7 +55,7 @@ test('a body refused for what it declares is left to whoever serves the request,
     method: 'POST',
     headers: {
       authorization: `Bearer ${token}`,
-      'content-length': String(PROXY_MAX_REQUEST_BYTES + 1),
+      'content-length': String(MAX_PROXY_REQUEST_BYTES + 1),
     },
     body: 'x',
   });
@@ -64,7 +64,7 @@ test('a body refused for what it declares is left to whoever serves the request,
 });
 
 test('a larger one that does not say so is a 413 problem too', async () => {
-  const response = await send(streamOf(PROXY_MAX_REQUEST_BYTES + 1));
+  const response = await send(streamOf(MAX_PROXY_REQUEST_BYTES + 1));
   expect(response.status).toBe(413);
   expect(await response.json()).toMatchObject({ code: 'body_too_large' });
 });

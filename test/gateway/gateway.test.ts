@@ -24,7 +24,7 @@ const anthropicKey = newProviderKey('sk-ant-');
 beforeAll(async () => {
   world = await startWorld({ env: { PROVIDER_TIMEOUT_SECONDS: '1' } });
   proxy = await import('../../api/proxy.ts');
-  key = await import('../../api/keys/[provider].ts');
+  key = await import('../../api/userkeys.ts');
   token = await world.tokenFor('alice');
   for (const [provider, value] of [
     ['openai', openaiKey],

@@ -11,7 +11,7 @@ let token: string;
 beforeAll(async () => {
   world = await startWorld();
   proxy = await import('../../api/proxy.ts');
-  const keys: HandlerModule = await import('../../api/keys/[provider].ts');
+  const keys: HandlerModule = await import('../../api/userkeys.ts');
   token = await world.tokenFor('alice');
   for (const provider of ['gemini', 'firecrawl', 'openai']) {
     await call(keys, `/api/keys/${provider}`, { method: 'PUT', token, json: { key: newProviderKey() } });

@@ -10,7 +10,7 @@ const key = newProviderKey('sk-ant-');
 beforeAll(async () => {
   world = await startWorld();
   proxy = await import('../../api/proxy.ts');
-  const keys: HandlerModule = await import('../../api/keys/[provider].ts');
+  const keys: HandlerModule = await import('../../api/userkeys.ts');
   token = await world.tokenFor('alice');
   await call(keys, '/api/keys/anthropic', { method: 'PUT', token, json: { key } });
   world.providers.reset();

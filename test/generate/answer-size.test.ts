@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
-  JSON_MAX_ANSWER_BYTES,
-  PROVIDER_ERROR_MAX_BYTES,
-  PROVIDER_EVENT_MAX_BYTES,
+  MAX_JSON_ANSWER_BYTES,
+  MAX_PROVIDER_ERROR_BYTES,
+  MAX_PROVIDER_EVENT_BYTES,
 } from '../../lib/limits.ts';
 import { capAnswer } from '../../lib/outgoing/cap-answer.ts';
 import { call, type HandlerModule } from '../support/call.ts';
@@ -17,7 +17,7 @@ let token: string;
 beforeAll(async () => {
   world = await startWorld();
   generate = await import('../../api/generate.ts');
-  const key: HandlerModule = await import('../../api/keys/[provider].ts');
+  const key: HandlerModule = await import('../../api/userkeys.ts');
   token = await world.tokenFor('alice');
   for (const provider of ['openai', 'gemini']) {
     await call(key, `/api/keys/${provider}`, { method: 'PUT', token, json: { key: newProviderKey() } });
@@ -45,12 +45,12 @@ async function flood(response: ServerResponse): Promise<number> {
 const UNDER_WAY_BYTES = 12 * MEGABYTE;
 
 describe.each([
-  ['an answer', 200, 'application/json', '{"a":"', {}, JSON_MAX_ANSWER_BYTES],
-  ['an answer without a type', 200, '', '{"a":"', {}, JSON_MAX_ANSWER_BYTES],
-  ['a failure', 500, 'application/json', '{"a":"', {}, PROVIDER_ERROR_MAX_BYTES],
-  ['a refusal', 400, 'application/json', '{"a":"', {}, PROVIDER_ERROR_MAX_BYTES],
-  ['a refusal of a stream', 401, 'text/event-stream', 'data: ', { stream: true }, PROVIDER_ERROR_MAX_BYTES],
-  ['one event', 200, 'text/event-stream', 'data: {"a":"', { stream: true }, PROVIDER_EVENT_MAX_BYTES],
+  ['an answer', 200, 'application/json', '{"a":"', {}, MAX_JSON_ANSWER_BYTES],
+  ['an answer without a type', 200, '', '{"a":"', {}, MAX_JSON_ANSWER_BYTES],
+  ['a failure', 500, 'application/json', '{"a":"', {}, MAX_PROVIDER_ERROR_BYTES],
+  ['a refusal', 400, 'application/json', '{"a":"', {}, MAX_PROVIDER_ERROR_BYTES],
+  ['a refusal of a stream', 401, 'text/event-stream', 'data: ', { stream: true }, MAX_PROVIDER_ERROR_BYTES],
+  ['one event', 200, 'text/event-stream', 'data: {"a":"', { stream: true }, MAX_PROVIDER_EVENT_BYTES],
 ] as const)('%s of a provider', (_what, status, type, beginning, body, maxBytes) => {
   test(`is read up to ${maxBytes} bytes, and is provider_error from there`, async () => {
     const flooded = new Promise<number>((resolve) => {
@@ -71,7 +71,7 @@ describe.each([
 test('a stream of many events passes, however much they come to', async () => {
   const text = 'a'.repeat(MEGABYTE);
   const event = JSON.stringify({ candidates: [{ content: { role: 'model', parts: [{ text }] }, index: 0 }] });
-  const count = PROVIDER_EVENT_MAX_BYTES / MEGABYTE + 4;
+  const count = MAX_PROVIDER_EVENT_BYTES / MEGABYTE + 4;
   world.providers.answerNextWith(async (recorded, response) => {
     await recorded.received;
     response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -91,7 +91,7 @@ test('a status that HTTP does not have is provider_error', async () => {
 });
 
 describe('events end', () => {
-  const HALF = PROVIDER_EVENT_MAX_BYTES / 2;
+  const HALF = MAX_PROVIDER_EVENT_BYTES / 2;
   async function sizeOf(...chunks: readonly string[]): Promise<number> {
     const body = new ReadableStream<Uint8Array>({
       start(controller) {

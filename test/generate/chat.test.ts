@@ -1,6 +1,6 @@
 import { DefaultChatTransport, readUIMessageStream, type UIMessage, type UIMessageChunk } from 'ai';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { GENERATING } from '../../lib/providers/generating.ts';
+import { generatingProviders } from '../../lib/providers/catalogue.ts';
 import { events, json, quotingTheKey, resetMidway } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
@@ -8,12 +8,12 @@ import { newProviderKey, startWorld, type World } from '../support/start-world.t
 let world: World;
 let generate: HandlerModule;
 let token: string;
-const keys = new Map(GENERATING.map((provider) => [provider, newProviderKey()]));
+const keys = new Map(generatingProviders.map((provider) => [provider, newProviderKey()]));
 
 beforeAll(async () => {
   world = await startWorld();
   generate = await import('../../api/generate.ts');
-  const key: HandlerModule = await import('../../api/keys/[provider].ts');
+  const key: HandlerModule = await import('../../api/userkeys.ts');
   token = await world.tokenFor('alice');
   for (const [provider, value] of keys) {
     await call(key, `/api/keys/${provider}`, { method: 'PUT', token, json: { key: value } });
@@ -56,7 +56,7 @@ async function chunksOf(response: Response): Promise<readonly UIMessageChunk[]> 
   return [...text.matchAll(/^data: (\{.*)$/gm)].map(([, chunk = '']) => JSON.parse(chunk));
 }
 
-describe.each(GENERATING)('a chat with %s', (provider) => {
+describe.each(generatingProviders)('a chat with %s', (provider) => {
   test('is answered as a UI message, paid by the caller’s key', async () => {
     const answer = await converse([user('Hello')], { provider });
     expect(answer?.role).toBe('assistant');

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { GENERATING } from '../../lib/providers/generating.ts';
+import { generatingProviders } from '../../lib/providers/catalogue.ts';
 import { hang, json, quotingTheKey, redirectTo, reset, resetMidway } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { requestsBeforeResponses } from '../support/kv-requests.ts';
@@ -10,13 +10,13 @@ let generate: HandlerModule;
 let search: HandlerModule;
 let key: HandlerModule;
 let token: string;
-const keys = new Map([...GENERATING, 'exa'].map((provider) => [provider, newProviderKey()]));
+const keys = new Map([...generatingProviders, 'exa'].map((provider) => [provider, newProviderKey()]));
 
 beforeAll(async () => {
   world = await startWorld({ env: { PROVIDER_TIMEOUT_SECONDS: '1' } });
   generate = await import('../../api/generate.ts');
-  search = await import('../../api/search.ts');
-  key = await import('../../api/keys/[provider].ts');
+  search = await import('../../api/userkeys.ts');
+  key = await import('../../api/userkeys.ts');
   token = await world.tokenFor('alice');
   for (const [provider, value] of keys) await save(token, provider, value);
   world.providers.reset();
@@ -31,7 +31,7 @@ const ask = (body: unknown, as = token) =>
 const find = (body: unknown, as = token) =>
   call(search, '/api/search', { method: 'POST', token: as, json: body });
 
-describe.each(GENERATING)('a prompt to %s', (provider) => {
+describe.each(generatingProviders)('a prompt to %s', (provider) => {
   test('is answered with text, provider, model and usage, paid by the caller’s key', async () => {
     const response = await ask({ provider, prompt: 'hi' });
     expect(response.status).toBe(200);

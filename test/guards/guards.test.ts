@@ -15,11 +15,11 @@ const NOON = Date.parse('2031-03-04T12:00:01Z');
 beforeAll(async () => {
   world = await startWorld();
   modules = {
-    keys: await import('../../api/keys/index.ts'),
-    key: await import('../../api/keys/[provider].ts'),
+    keys: await import('../../api/userkeys.ts'),
+    key: await import('../../api/userkeys.ts'),
     proxy: await import('../../api/proxy.ts'),
     generate: await import('../../api/generate.ts'),
-    search: await import('../../api/search.ts'),
+    search: await import('../../api/userkeys.ts'),
   };
   ({ withUserKeys, authenticate } = await import('../../lib/app.ts'));
 });

@@ -8,7 +8,7 @@ let modules: Record<'key' | 'proxy', HandlerModule>;
 beforeAll(async () => {
   world = await startWorld({ env: { RATE_LIMIT_PER_MINUTE: '20' } });
   modules = {
-    key: await import('../../api/keys/[provider].ts'),
+    key: await import('../../api/userkeys.ts'),
     proxy: await import('../../api/proxy.ts'),
   };
 });

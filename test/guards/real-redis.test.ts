@@ -12,10 +12,10 @@ describe.skipIf(!isInstalled())('on redis-server', () => {
   beforeAll(async () => {
     world = await startWorld({ kvEngine: 'redis-server' });
     modules = {
-      key: await import('../../api/keys/[provider].ts'),
+      key: await import('../../api/userkeys.ts'),
       proxy: await import('../../api/proxy.ts'),
-      audit: await import('../../api/audit.ts'),
-      usage: await import('../../api/usage.ts'),
+      audit: await import('../../api/userkeys.ts'),
+      usage: await import('../../api/userkeys.ts'),
     };
     token = await world.tokenFor('on-redis');
   });

@@ -15,7 +15,7 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 const good = { aud: 'userkeys', azp: 'https://app.example' };
-const keysModule = async (): Promise<HandlerModule> => import('../../api/keys/index.ts');
+const keysModule = async (): Promise<HandlerModule> => import('../../api/userkeys.ts');
 const ask = async (token: string) => call(await keysModule(), '/api/keys', { token });
 
 async function expectRefused(token: string, code = 'token_invalid'): Promise<void> {

@@ -17,8 +17,8 @@ beforeAll(async () => {
   world = await startWorld();
   proxy = await import('../../api/proxy.ts');
   generate = await import('../../api/generate.ts');
-  search = await import('../../api/search.ts');
-  key = await import('../../api/keys/[provider].ts');
+  search = await import('../../api/userkeys.ts');
+  key = await import('../../api/userkeys.ts');
 });
 afterAll(() => world.close());
 afterEach(() => world.providers.reset());

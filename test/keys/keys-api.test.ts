@@ -12,8 +12,8 @@ let count = 0;
 
 beforeAll(async () => {
   world = await startWorld();
-  keys = await import('../../api/keys/index.ts');
-  key = await import('../../api/keys/[provider].ts');
+  keys = await import('../../api/userkeys.ts');
+  key = await import('../../api/userkeys.ts');
 });
 afterAll(() => world.close());
 

@@ -10,7 +10,7 @@ const MINUTE = Math.ceil(Date.now() / 60_000) * 60_000;
 
 beforeAll(async () => {
   world = await startWorld({ env: { RATE_LIMIT_PER_MINUTE: String(LIMIT) } });
-  keys = await import('../../api/keys/index.ts');
+  keys = await import('../../api/userkeys.ts');
 });
 afterAll(() => world.close());
 afterEach(() => vi.useRealTimers());

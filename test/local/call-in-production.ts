@@ -12,8 +12,8 @@ registerHooks({
   },
 });
 
-const handlers = await import('../../api/keys/[provider].ts');
-const { GET: list } = await import('../../api/keys/index.ts');
+const handlers = await import('../../api/userkeys.ts');
+const { GET: list } = await import('../../api/userkeys.ts');
 const headers = { authorization: `Bearer ${process.env.TOKEN}`, 'content-type': 'application/json' };
 const url = 'http://127.0.0.1:3000/api/keys';
 const at = (provider: string, method: string, body?: string) =>

@@ -48,12 +48,12 @@ beforeAll(async () => {
       MISTRAL_API_KEY: newProviderKey('in-the-environment-'),
     },
   });
-  key = await import('../../api/keys/[provider].ts');
-  keys = await import('../../api/keys/index.ts');
+  key = await import('../../api/userkeys.ts');
+  keys = await import('../../api/userkeys.ts');
   proxy = await import('../../api/proxy.ts');
-  search = await import('../../api/search.ts');
+  search = await import('../../api/userkeys.ts');
   generate = await import('../../api/generate.ts');
-  onboarding = await import('../../api/onboarding.ts');
+  onboarding = await import('../../api/userkeys.ts');
 });
 afterAll(async () => {
   await world.close();

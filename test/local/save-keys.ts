@@ -2,7 +2,7 @@
  * A process of its own that calls the functions, as `vercel dev` starts one for a request: saves new keys of the
  * providers named, all at once, each as often as `SAVES` says.
  */
-import { PUT } from '../../api/keys/[provider].ts';
+import { PUT } from '../../api/userkeys.ts';
 import { newProviderKey } from '../support/start-world.ts';
 
 const saves = process.argv.slice(2).flatMap((provider) =>

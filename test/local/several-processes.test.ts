@@ -56,7 +56,7 @@ test('200 saves at once from four processes are all counted, and .env ends with 
   );
   expect(await Promise.all(savers.map(exitCode))).toEqual([0, 0, 0, 0]);
 
-  const { keys } = await (await call(await import('../../api/keys/index.ts'), '/api/keys', { token })).json();
+  const { keys } = await (await call(await import('../../api/userkeys.ts'), '/api/keys', { token })).json();
   expect(keys).toHaveLength(20);
   // `written`: the key in .env is the very key that is sealed in KV.
   for (const key of keys) expect(key).toMatchObject({ envFile: 'written', version: 10, status: 'valid' });

@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => kv.close());
 afterAll(() => rmSync(directory, { recursive: true }));
 afterEach(
-  () => kv && stored.kv.ask({ commands: 1, add: (batch) => void batch.flushdb(), read: () => undefined }),
+  () => kv && stored.kv.run({ commands: 1, add: (batch) => void batch.flushdb(), read: () => undefined }),
 );
 
 const args = ['env', '--user', 'anna', '--file', file];

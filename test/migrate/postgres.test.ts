@@ -170,7 +170,7 @@ describe.skipIf(bin === undefined)('from PostgreSQL', () => {
     await addSession('ben', { started: null });
     const stuck = await addSession('cleo');
     await addKey(stuck, 'openai', key);
-    await stored.kv.ask({
+    await stored.kv.run({
       commands: 1,
       add: (batch) => void batch.hset('userkeys:keys:cleo', { openai: 'damaged' }),
       read: () => undefined,

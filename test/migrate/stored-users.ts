@@ -11,17 +11,17 @@ import { readSession } from '../../lib/onboarding/session.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import { type ProviderId, providerIds } from '../../lib/providers/catalogue.ts';
 import { Secret } from '../../lib/secret.ts';
-import { readBundle, replaceRecord } from '../../lib/vault/records.ts';
 import { sealKey } from '../../lib/vault/envelope.ts';
 import type { KeyRecord } from '../../lib/vault/key-record.ts';
-import { createKeyRing } from '../../lib/vault/key-ring.ts';
+import { loadKeyRing } from '../../lib/vault/key-ring.ts';
+import { readRecords, replaceRecord } from '../../lib/vault/records.ts';
 
 export type Stored = Awaited<ReturnType<typeof openStored>>;
 
 export async function openStored(env: Readonly<Record<string, string>>) {
   const config: Config = loadConfig(env);
   const kv = createKv(config.kv, createUndiciSend());
-  const ring = await createKeyRing(config.vaultKeys);
+  const ring = await loadKeyRing({ vaultKeys: config.vaultKeys, wrappedKeys: undefined });
   const holdKeys = createHoldKeys(ring);
   const { steps, requiredProviders } = config.onboarding;
   return {
@@ -29,11 +29,11 @@ export async function openStored(env: Readonly<Record<string, string>>) {
     /** The user's keys, opened, by provider. */
     async keysOf(name: string): Promise<Readonly<Record<string, string | undefined>>> {
       const user = userId(name);
-      const held = await holdKeys(user, providerIds, await kv.ask(readBundle(user, providerIds)));
+      const held = await holdKeys(user, providerIds, await kv.run(readRecords(user, providerIds)));
       return Object.fromEntries(held.map(({ metadata, key }) => [metadata.provider, key?.reveal()]));
     },
     async recordOf(name: string, provider: ProviderId): Promise<KeyRecord | undefined> {
-      return (await kv.ask(readBundle(userId(name), [provider]))).get(provider)?.record;
+      return (await kv.run(readRecords(userId(name), [provider]))).get(provider)?.record;
     },
     async sessionOf(name: string): Promise<OnboardingState> {
       const user = userId(name);
@@ -41,17 +41,17 @@ export async function openStored(env: Readonly<Record<string, string>>) {
       return describeSession(
         steps,
         requiredProviders,
-        await kv.ask(readSession(user, ids, await callStart(user, new Date()))),
+        await kv.run(readSession(user, ids, await callStart(user, new Date()))),
       );
     },
     /** Stores a key as if its owner had saved it at that time. */
     async save(name: string, provider: ProviderId, key: string, at: Date): Promise<void> {
       const user = userId(name);
-      const former = (await kv.ask(readBundle(user, [provider]))).get(provider);
+      const former = (await kv.run(readRecords(user, [provider]))).get(provider);
       const jwe = await sealKey(ring, { user, provider }, new Secret(key));
       const times = { createdAt: at.toISOString(), updatedAt: at.toISOString() };
       const record: KeyRecord = { v: 1, jwe, hint: '', status: 'valid', version: 1, ...times };
-      await kv.ask(replaceRecord(user, provider, former?.text, record));
+      await kv.run(replaceRecord(user, provider, former?.text, record));
     },
   };
 }

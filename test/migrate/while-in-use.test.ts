@@ -9,7 +9,7 @@ import { callStart, markErased } from '../../lib/kv/erasure.ts';
 import type { Kv } from '../../lib/kv/kv.ts';
 import { writeStep } from '../../lib/onboarding/session.ts';
 import { Secret } from '../../lib/secret.ts';
-import { createKeyRing } from '../../lib/vault/key-ring.ts';
+import { loadKeyRing } from '../../lib/vault/key-ring.ts';
 import { newMasterKey, newProviderKey } from '../support/start-world.ts';
 import { openStored, type Stored, userId } from './stored-users.ts';
 
@@ -36,7 +36,7 @@ function afterFirstLook(happens: () => Promise<unknown>): Kv {
   let asked = 0;
   return {
     async ask(question) {
-      const answer = await stored.kv.ask(question);
+      const answer = await stored.kv.run(question);
       asked += 1;
       if (asked === 1) await happens();
       return answer;
@@ -46,7 +46,7 @@ function afterFirstLook(happens: () => Promise<unknown>): Kv {
 
 it('a key that its owner saves while it is being moved stays', async () => {
   const [old, own] = [newProviderKey(), newProviderKey()];
-  const ring = await createKeyRing(loadConfig(env).vaultKeys);
+  const ring = await loadKeyRing({ vaultKeys: loadConfig(env).vaultKeys, wrappedKeys: undefined });
   const user = userId('anna');
   const key = { provider: 'openai', key: new Secret(old), createdAt: longAgo, updatedAt: longAgo } as const;
   const plan: Plan = { user, keys: [key], session: undefined };
@@ -82,7 +82,7 @@ it.each([
   const revision = done.length > 0 ? 'migrated' : undefined;
   const session = { startedAt: longAgo.toISOString(), revision, done: new Map() };
   const next = { v: 1, status: 'completed', doneAt: new Date().toISOString() } as const;
-  expect(await stored.kv.ask(writeStep(user, session, step, next, await callStart(user, new Date())))).toBe(
+  expect(await stored.kv.run(writeStep(user, session, step, next, await callStart(user, new Date())))).toBe(
     true,
   );
   expect(await moveSessions({ kv: stored.kv, begun: new Date() }, [plan], true)).toMatchObject([
@@ -92,7 +92,7 @@ it.each([
 
 it('a user who is erased while they are being moved stays erased', async () => {
   const user = userId('emil');
-  const ring = await createKeyRing(loadConfig(env).vaultKeys);
+  const ring = await loadKeyRing({ vaultKeys: loadConfig(env).vaultKeys, wrappedKeys: undefined });
   const times = { createdAt: longAgo, updatedAt: longAgo };
   const plan: Plan = {
     user,
@@ -100,7 +100,7 @@ it('a user who is erased while they are being moved stays erased', async () => {
     session: { startedAt: longAgo, doneAt: longAgo, done: ['api-keys'] },
   };
   const begun = new Date();
-  const erasing = async () => stored.kv.ask(markErased(await callStart(user, new Date())));
+  const erasing = async () => stored.kv.run(markErased(await callStart(user, new Date())));
   const erased = { user, result: 'skipped', reason: 'the user has been erased meanwhile' };
   expect(await moveKeys({ kv: afterFirstLook(erasing), ring, begun }, [plan], true)).toEqual([
     { what: 'key', ...erased },

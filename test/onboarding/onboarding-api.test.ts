@@ -12,8 +12,8 @@ let count = 0;
 
 beforeAll(async () => {
   world = await startWorld();
-  onboarding = await import('../../api/onboarding.ts');
-  key = await import('../../api/keys/[provider].ts');
+  onboarding = await import('../../api/userkeys.ts');
+  key = await import('../../api/userkeys.ts');
 });
 afterAll(() => world.close());
 afterEach(() => world.providers.reset());

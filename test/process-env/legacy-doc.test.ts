@@ -18,7 +18,7 @@ let world: World;
 beforeAll(async () => {
   process.env.OPENAI_API_KEY = operators;
   world = await startWorld();
-  const endpoint: HandlerModule = await import('../../api/keys/[provider].ts');
+  const endpoint: HandlerModule = await import('../../api/userkeys.ts');
   for (const [user, key] of [
     ['anna', anna],
     ['ben', ben],

@@ -25,7 +25,7 @@ let world: World;
 beforeAll(async () => {
   world = await startWorld();
   origin = `http://${LOOPBACK}:${await listen(server)}`;
-  const endpoint: HandlerModule = await import('../../api/keys/[provider].ts');
+  const endpoint: HandlerModule = await import('../../api/userkeys.ts');
   for (const user of users) {
     const { name, key } = user;
     // Ten thousand requests may take longer than the minute that a token otherwise has.

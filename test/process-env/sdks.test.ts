@@ -27,7 +27,7 @@ beforeAll(async () => {
   vi.spyOn(console, 'warn').mockReturnValue();
   vi.spyOn(console, 'debug').mockReturnValue();
   ({ withUserEnv } = await import('../../lib/process-env/with-user-env.ts'));
-  const endpoint: HandlerModule = await import('../../api/keys/[provider].ts');
+  const endpoint: HandlerModule = await import('../../api/userkeys.ts');
   for (const [user, key] of keys) {
     const token = await world.tokenFor(user);
     for (const provider of ['openai', 'anthropic', 'gemini']) {

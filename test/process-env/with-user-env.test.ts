@@ -5,7 +5,9 @@ import { json } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { VercelRequest, VercelResponse } from '@vercel/node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { closeServer, LOOPBACK, listen } from '../../dev/http/listen.ts';
+import { query } from '../../lib/kv/query.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { requestsBeforeResponses } from '../support/kv-requests.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
@@ -25,7 +27,7 @@ beforeAll(async () => {
   process.env.OPENAI_ADMIN_KEY = operators;
   world = await startWorld();
   ({ withUserEnv } = await import('../../lib/process-env/with-user-env.ts'));
-  keysEndpoint = await import('../../api/keys/[provider].ts');
+  keysEndpoint = await import('../../api/userkeys.ts');
   await save('anna', 'openai', anna);
   await save('anna', 'gemini', anna);
   await save('ben', 'openai', ben);
@@ -444,8 +446,7 @@ it('a record that does not open reads as undefined and does not hide the others'
   await save('dora', 'gemini', anna);
   const { app } = await import('../../lib/app.ts');
   const { kv } = await app();
-  const break_ = { commands: 1, read: () => undefined };
-  await kv.ask({ ...break_, add: (batch) => void batch.hset('userkeys:keys:dora', { openai: 'damaged' }) });
+  await kv.run(query((pipeline) => pipeline.hset('userkeys:keys:dora', { openai: 'damaged' }), z.unknown()));
   const handler = withUserEnv(() =>
     Response.json([process.env.OPENAI_API_KEY ?? null, process.env.GEMINI_API_KEY]),
   );

@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { PROVIDER_ERROR_MAX_BYTES } from '../../lib/limits.ts';
+import { MAX_PROVIDER_ERROR_BYTES } from '../../lib/limits.ts';
 import { type Answer, json } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
@@ -13,7 +13,7 @@ const key = newProviderKey('sk-proj-');
 beforeAll(async () => {
   world = await startWorld();
   proxy = await import('../../api/proxy.ts');
-  const keys: HandlerModule = await import('../../api/keys/[provider].ts');
+  const keys: HandlerModule = await import('../../api/userkeys.ts');
   token = await world.tokenFor('alice');
   await call(keys, '/api/keys/openai', { method: 'PUT', token, json: { key } });
 });
@@ -89,7 +89,7 @@ test.each(['application/json', 'text/plain; charset=UTF-8', 'text/plain; charset
 test('an error too long to be read is left out', async () => {
   const response = await answeredWith((_call, outgoing) => {
     outgoing.writeHead(500, { 'content-type': 'text/plain' });
-    outgoing.end('x'.repeat(PROVIDER_ERROR_MAX_BYTES + 1) + key);
+    outgoing.end('x'.repeat(MAX_PROVIDER_ERROR_BYTES + 1) + key);
   });
   expect(response.status).toBe(500);
   expect(await response.text()).toBe('');

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { assertScheduler } from '../../lib/rotation/cron-caller.ts';
+import { assertScheduler } from '../../lib/handlers/rotate.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newMasterKey, newProviderKey, startWorld, type World } from '../support/start-world.ts';
 import { connect, fillStore, ringOf } from './fill-store.ts';
@@ -14,7 +14,7 @@ let secret: string;
 beforeAll(async () => {
   world = await startWorld({ env: { VAULT_KEYS: `${newKey},${oldKey}` } });
   secret = world.env.CRON_SECRET ?? '';
-  cron = await import('../../api/cron/rotate.ts');
+  cron = await import('../../api/rotate.ts');
   await fillStore(connect(world.kv), await ringOf(oldKey), ['a', 'b'], ['exa'], () => newProviderKey());
 });
 afterAll(() => world.close());

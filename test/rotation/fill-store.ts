@@ -1,14 +1,14 @@
 /** Many users' sealed records, written straight into a store. */
 import { isUserId, type UserId } from '../../lib/identity/user-id.ts';
-import { askAll } from '../../lib/kv/ask-all.ts';
 import { createKv, type Kv } from '../../lib/kv/kv.ts';
+import { combineQueries } from '../../lib/kv/query.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import type { ProviderId } from '../../lib/providers/catalogue.ts';
 import { Secret } from '../../lib/secret.ts';
-import { replaceRecord } from '../../lib/vault/records.ts';
 import { sealKey } from '../../lib/vault/envelope.ts';
 import { hintOf, type KeyRecord } from '../../lib/vault/key-record.ts';
-import { createKeyRing, type KeyRing } from '../../lib/vault/key-ring.ts';
+import { type KeyRing, loadKeyRing } from '../../lib/vault/key-ring.ts';
+import { replaceRecord } from '../../lib/vault/records.ts';
 
 const USERS_PER_REQUEST = 500;
 
@@ -22,7 +22,7 @@ export function connect({ url, token }: { readonly url: string; readonly token: 
 }
 
 export function ringOf(...masterKeys: readonly string[]): Promise<KeyRing> {
-  return createKeyRing(new Secret(masterKeys.join(',')));
+  return loadKeyRing({ vaultKeys: new Secret(masterKeys.join(',')), wrappedKeys: undefined });
 }
 
 export async function sealedRecord(
@@ -54,6 +54,6 @@ export async function fillStore(
         }),
       ),
     );
-    await kv.ask(askAll(writes));
+    await kv.run(combineQueries(...writes));
   }
 }

@@ -5,11 +5,11 @@ import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
 import { redisServerInstalled } from '../../dev/kv/choose-engine.ts';
-import { askAll } from '../../lib/kv/ask-all.ts';
-import { countRecords } from '../../lib/rotation/count-records.ts';
+import { combineQueries } from '../../lib/kv/query.ts';
+import { countRecords } from '../../lib/rotation/rotation.ts';
 import { readRotationState } from '../../lib/rotation/rotation-state.ts';
-import { readBundle } from '../../lib/vault/records.ts';
 import { openKey } from '../../lib/vault/envelope.ts';
+import { readRecords } from '../../lib/vault/records.ts';
 import { call } from '../support/call.ts';
 import { newMasterKey, newProviderKey, startWorld, type World } from '../support/start-world.ts';
 import { connect, fillStore, ringOf, userId } from './fill-store.ts';
@@ -34,9 +34,9 @@ test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the e
     env: { VAULT_KEYS: `${newKey},${oldKey}` },
   });
   const { kv: store, env, tokenFor, providers } = world;
-  const key = await import('../../api/keys/[provider].ts');
+  const key = await import('../../api/userkeys.ts');
   const proxy = await import('../../api/proxy.ts');
-  const health = await import('../../api/health.ts');
+  const health = await import('../../api/userkeys.ts');
   const kv = connect(store);
 
   /** What each user's key must be at the end; undefined: deleted. */
@@ -101,7 +101,7 @@ test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the e
     child.stdout?.setEncoding('utf8').on('data', (text: string) => printed.push(text));
     return child;
   }
-  const progress = async () => (await kv.ask(readRotationState())).running?.tally.users ?? 0;
+  const progress = async () => (await kv.run(readRotationState())).running?.tally.users ?? 0;
 
   const going = goOn();
   const stopped = going.catch((error: unknown) => error);
@@ -112,7 +112,7 @@ test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the e
     const exited = once(rotation, 'exit');
     rotation.kill('SIGKILL');
     expect(await exited).toEqual([null, 'SIGKILL']);
-    expect((await kv.ask(readRotationState())).running).not.toBeNull();
+    expect((await kv.run(readRotationState())).running).not.toBeNull();
     rotation = rotate();
   }
   const [code] = await once(rotation, 'exit');
@@ -131,7 +131,7 @@ test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the e
   const users = [...expected.keys()];
   for (let from = 0; from < users.length; from += 500) {
     const some = users.slice(from, from + 500).map(userId);
-    const bundles = await kv.ask(askAll(some.map((user) => readBundle(user, ['openai']))));
+    const bundles = await kv.run(combineQueries(...some.map((user) => readRecords(user, ['openai']))));
     for (const [index, user] of some.entries()) {
       const record = bundles[index]?.get('openai')?.record;
       const opened = record && (await openKey(newRing, { user, provider: 'openai' }, record.jwe));

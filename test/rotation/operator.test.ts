@@ -88,7 +88,7 @@ describe('npm run rotate', () => {
 
   test('refuses to call a key removable that a record of an unknown provider needs', async () => {
     await fill(k1, 'a');
-    await kv.ask({
+    await kv.run({
       commands: 1,
       add: (batch) =>
         batch.eval(
@@ -197,7 +197,7 @@ describe('npm run account', () => {
   });
 
   test('says so when a trace is left that it does not know', async () => {
-    await kv.ask({
+    await kv.run({
       commands: 2,
       add: (batch) =>
         batch.set('userkeys:forgotten:2026-01-01:leaver', 'x').set('userkeys:keys:not:leaver', 'x'),

@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Kv } from '../../lib/kv/kv.ts';
-import { countRecords } from '../../lib/rotation/count-records.ts';
-import { type Rotation, rotationStep } from '../../lib/rotation/rotation.ts';
-import { readBundle, replaceRecord } from '../../lib/vault/records.ts';
+import { countRecords, type Rotation, rotationStep } from '../../lib/rotation/rotation.ts';
 import { kidOf, openKey } from '../../lib/vault/envelope.ts';
+import { readRecords, replaceRecord } from '../../lib/vault/records.ts';
 import { reinstateKid, retireKid } from '../../lib/vault/retired-kids.ts';
 import { json } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
@@ -22,9 +21,9 @@ let health: HandlerModule;
 beforeAll(async () => {
   world = await startWorld({ env: { VAULT_KEYS: `${newKey},${oldKey}` } });
   kv = connect(world.kv);
-  key = await import('../../api/keys/[provider].ts');
-  keys = await import('../../api/keys/index.ts');
-  health = await import('../../api/health.ts');
+  key = await import('../../api/userkeys.ts');
+  keys = await import('../../api/userkeys.ts');
+  health = await import('../../api/userkeys.ts');
 });
 afterAll(() => world.close());
 
@@ -40,7 +39,7 @@ const save = async (sub: string, value: string) =>
     json: { key: value },
   });
 const stored = async (sub: string) =>
-  (await kv.ask(readBundle(userId(sub), ['openai']))).get('openai')?.record;
+  (await kv.run(readRecords(userId(sub), ['openai']))).get('openai')?.record;
 async function opened(sub: string): Promise<string | undefined> {
   const [record, ring] = [await stored(sub), await ringOf(newKey, oldKey)];
   return record && (await openKey(ring, { user: userId(sub), provider: 'openai' }, record.jwe)).reveal();
@@ -122,12 +121,12 @@ test('a rotation that dies at any of its requests leaves every key open, and the
     await fillStore(kv, await ringOf(from), users, ['openai'], (user) => `key of ${user}`);
     let requests = 0;
     const dying: Kv = {
-      ask: async (question) => {
+      run: async (query) => {
         requests += 1;
         // Every other time the request still arrives, and only its answer is lost.
-        if (requests === deadly && deadly % 2 === 0) await kv.ask(question);
+        if (requests === deadly && deadly % 2 === 0) await kv.run(query);
         if (requests >= deadly) throw new Error('killed');
-        return kv.ask(question);
+        return kv.run(query);
       },
     };
     const whole = await rotation(to, from);
@@ -156,15 +155,15 @@ test('a save of a deployment that still seals under the old key is found by the 
 test('under a retired key nothing is stored any more, whichever deployment tries; what is there stays in use', async () => {
   await save('kept', 'first-key-of-theirs');
   const user = userId('kept');
-  const text = (await kv.ask(readBundle(user, ['openai']))).get('openai')?.text;
-  await kv.ask(retireKid('k1'));
+  const text = (await kv.run(readRecords(user, ['openai']))).get('openai')?.text;
+  await kv.run(retireKid('k1'));
   const record = await sealedRecord(await ringOf(oldKey), user, 'openai', newProviderKey());
-  await expect(kv.ask(replaceRecord(user, 'openai', text, record))).rejects.toMatchObject({
+  await expect(kv.run(replaceRecord(user, 'openai', text, record))).rejects.toMatchObject({
     code: 'deployment_outdated',
   });
   expect(await opened('kept')).toBe('first-key-of-theirs');
 
-  await kv.ask(retireKid('k2'));
+  await kv.run(retireKid('k2'));
   const refused = await save('kept', newProviderKey());
   expect(refused.status).toBe(503);
   expect(await refused.json()).toMatchObject({ code: 'deployment_outdated' });
@@ -177,7 +176,7 @@ test('under a retired key nothing is stored any more, whichever deployment tries
     status: 'degraded',
     masterKeys: 'retired',
   });
-  for (const kid of ['k1', 'k2']) await kv.ask(reinstateKid(kid));
+  for (const kid of ['k1', 'k2']) await kv.run(reinstateKid(kid));
   expect((await save('kept', newProviderKey())).status).toBe(200);
 });
 

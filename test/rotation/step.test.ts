@@ -1,13 +1,14 @@
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { z } from 'zod';
 import { type RunningKv, startKv } from '../../dev/kv/start-kv.ts';
 import type { Kv } from '../../lib/kv/kv.ts';
+import { query } from '../../lib/kv/query.ts';
 import { providerIds } from '../../lib/providers/catalogue.ts';
-import { countRecords } from '../../lib/rotation/count-records.ts';
+import { countRecords, type Rotation, rotationStep, type StepLimits } from '../../lib/rotation/rotation.ts';
 import { readRotationState } from '../../lib/rotation/rotation-state.ts';
-import { type Rotation, rotationStep, type StepLimits } from '../../lib/rotation/rotation.ts';
-import { readBundle, replaceRecord } from '../../lib/vault/records.ts';
 import { openKey } from '../../lib/vault/envelope.ts';
 import type { KeyRing } from '../../lib/vault/key-ring.ts';
+import { readRecords, replaceRecord } from '../../lib/vault/records.ts';
 import { newMasterKey, newProviderKey } from '../support/start-world.ts';
 import { connect, fillStore, ringOf, sealedRecord, userId } from './fill-store.ts';
 
@@ -41,7 +42,7 @@ const fill = async (count: number, masterKey = oldKey) =>
 async function expectAllOpen(ring: KeyRing, count: number): Promise<void> {
   for (const sub of users(count)) {
     const user = userId(sub);
-    const bundle = await kv.ask(readBundle(user, PROVIDERS));
+    const bundle = await kv.run(readRecords(user, PROVIDERS));
     for (const provider of PROVIDERS) {
       const jwe = bundle.get(provider)?.record?.jwe ?? '';
       expect((await openKey(ring, { user, provider }, jwe)).reveal()).toBe(keyOf(sub, provider));
@@ -52,13 +53,13 @@ async function expectAllOpen(ring: KeyRing, count: number): Promise<void> {
 describe('a step', () => {
   test('seals every old record anew, and changes nothing of it but the envelope', async () => {
     await fill(30);
-    const before = await kv.ask(readBundle(userId('user 7:*'), PROVIDERS));
+    const before = await kv.run(readRecords(userId('user 7:*'), PROVIDERS));
     const { outcome, state } = await rotationStep(await rotation(newKey, oldKey), ALL);
     expect(outcome).toBe('finished');
     expect(state.last?.tally).toMatchObject({ users: 30, resealed: 60, unreadable: 0 });
     expect(state.last?.tally.left).toEqual(new Map([['new', 60]]));
     await expectAllOpen(await ringOf(newKey), 30);
-    const after = await kv.ask(readBundle(userId('user 7:*'), PROVIDERS));
+    const after = await kv.run(readRecords(userId('user 7:*'), PROVIDERS));
     for (const provider of PROVIDERS) {
       expect(after.get(provider)?.record).toEqual({
         ...before.get(provider)?.record,
@@ -113,18 +114,19 @@ describe('a step', () => {
     const write = async (sub: string, masterKey: string) => {
       const user = userId(sub);
       const record = await sealedRecord(await ringOf(masterKey), user, 'groq', newProviderKey());
-      await kv.ask(replaceRecord(user, 'groq', undefined, record));
+      await kv.run(replaceRecord(user, 'groq', undefined, record));
     };
     await write('user 0:*', goneKey);
     await write('user 1:*', stranger);
-    await kv.ask({
-      commands: 2,
-      add: (batch) =>
-        batch
-          .hset('userkeys:keys:user 0:*', { xai: '{"v":1', made_up: '{}' })
-          .hset('userkeys:keys:broken', { openai: '' }),
-      read: () => undefined,
-    });
+    await kv.run(
+      query(
+        (pipeline) =>
+          pipeline
+            .hset('userkeys:keys:user 0:*', { xai: '{"v":1', made_up: '{}' })
+            .hset('userkeys:keys:broken', { openai: '' }),
+        z.unknown(),
+      ),
+    );
     const { state } = await rotationStep(await rotation(newKey, oldKey), ALL);
     expect(state.last?.tally).toMatchObject({ users: 3, resealed: 4, unreadable: 4 });
     expect(state.last?.tally.left).toEqual(
@@ -138,12 +140,13 @@ describe('a step', () => {
 
   test('walks on from a damaged state, and past a key that is no hash', async () => {
     await fill(2);
-    await kv.ask({
-      commands: 2,
-      add: (batch) =>
-        batch.set('userkeys:rotation', '{"v":1,"running":7}').set('userkeys:keys:not a hash', 'x'),
-      read: () => undefined,
-    });
+    await kv.run(
+      query(
+        (pipeline) =>
+          pipeline.set('userkeys:rotation', '{"v":1,"running":7}').set('userkeys:keys:not a hash', 'x'),
+        z.unknown(),
+      ),
+    );
     const { outcome, state } = await rotationStep(await rotation(newKey, oldKey), ALL);
     expect(outcome).toBe('finished');
     expect(state.last?.tally.resealed).toBe(4);
@@ -151,16 +154,10 @@ describe('a step', () => {
 
   test('keeps a record of a provider this catalogue does not have, and says that it needs its key', async () => {
     await fill(1);
-    const text = await kv.ask({
-      commands: 1,
-      add: (batch) => batch.hget('userkeys:keys:user 0:*', 'openai'),
-      read: ([value]) => String(value),
-    });
-    await kv.ask({
-      commands: 1,
-      add: (batch) => batch.hset('userkeys:keys:user 0:*', { later: text }),
-      read: () => undefined,
-    });
+    const [text] = await kv.run(
+      query((pipeline) => pipeline.hget('userkeys:keys:user 0:*', 'openai'), z.tuple([z.string()])),
+    );
+    await kv.run(query((pipeline) => pipeline.hset('userkeys:keys:user 0:*', { later: text }), z.unknown()));
     const { state } = await rotationStep(await rotation(newKey, oldKey), ALL);
     expect(state.last?.tally.left.get('old')).toBe(1);
   });
@@ -183,17 +180,17 @@ describe('two rotations', () => {
     const ahead = await rotation(newKey, oldKey);
     let requests = 0;
     const overtaken: Kv = {
-      ask: async (question) => {
+      run: async (query) => {
         requests += 1;
         if (requests === 2) {
           await rotationStep(ahead, ONE_PAGE);
           await rotationStep(ahead, ONE_PAGE);
         }
-        return kv.ask(question);
+        return kv.run(query);
       },
     };
     const { state } = await rotationStep({ ...ahead, kv: overtaken }, ONE_PAGE);
-    expect(state).toEqual(await kv.ask(readRotationState()));
+    expect(state).toEqual(await kv.run(readRotationState()));
     expect(state.running?.tally.users).toBeGreaterThan(600);
   });
 

@@ -27,13 +27,13 @@ beforeAll(async () => {
     });
   }
   modules = {
-    keys: await import('../../api/keys/index.ts'),
-    key: await import('../../api/keys/[provider].ts'),
+    keys: await import('../../api/userkeys.ts'),
+    key: await import('../../api/userkeys.ts'),
     generate: await import('../../api/generate.ts'),
-    search: await import('../../api/search.ts'),
+    search: await import('../../api/userkeys.ts'),
     proxy: await import('../../api/proxy.ts'),
-    audit: await import('../../api/audit.ts'),
-    usage: await import('../../api/usage.ts'),
+    audit: await import('../../api/userkeys.ts'),
+    usage: await import('../../api/userkeys.ts'),
   };
   token = await world.tokenFor('canary');
 });

@@ -16,7 +16,7 @@ beforeAll(async () => {
   vi.stubEnv('OTEL_BSP_SCHEDULE_DELAY', '20');
   world = await startWorld({ env: { TRACE_CONTEXT_TO: 'openai' } });
   modules = {
-    key: await import('../../api/keys/[provider].ts'),
+    key: await import('../../api/userkeys.ts'),
     proxy: await import('../../api/proxy.ts'),
     generate: await import('../../api/generate.ts'),
   };

@@ -12,7 +12,7 @@ beforeAll(async () => {
   });
   world = await startWorld({ env: { TRACE_CONTEXT_TO: 'openai', LOG_EVERY_CALL: 'true' } });
   modules = {
-    key: await import('../../api/keys/[provider].ts'),
+    key: await import('../../api/userkeys.ts'),
     proxy: await import('../../api/proxy.ts'),
   };
 });

@@ -17,11 +17,11 @@ const PRICES = {
 beforeAll(async () => {
   world = await startWorld({ env: { USAGE_PRICES: JSON.stringify(PRICES) } });
   modules = {
-    key: await import('../../api/keys/[provider].ts'),
+    key: await import('../../api/userkeys.ts'),
     proxy: await import('../../api/proxy.ts'),
     generate: await import('../../api/generate.ts'),
-    search: await import('../../api/search.ts'),
-    usage: await import('../../api/usage.ts'),
+    search: await import('../../api/userkeys.ts'),
+    usage: await import('../../api/userkeys.ts'),
   };
 });
 afterAll(() => world.close());

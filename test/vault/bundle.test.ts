@@ -11,8 +11,8 @@ let store: ReturnType<typeof createClient>;
 
 beforeAll(async () => {
   world = await startWorld();
-  keys = await import('../../api/keys/index.ts');
-  key = await import('../../api/keys/[provider].ts');
+  keys = await import('../../api/userkeys.ts');
+  key = await import('../../api/userkeys.ts');
   proxy = await import('../../api/proxy.ts');
   store = createClient({ url: world.kv.url, token: world.kv.token, automaticDeserialization: false });
 });

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { isUserId, type UserId } from '../../lib/identity/user-id.ts';
 import { Secret } from '../../lib/secret.ts';
 import { openKey, sealKey } from '../../lib/vault/envelope.ts';
-import { createKeyRing } from '../../lib/vault/key-ring.ts';
+import { loadKeyRing } from '../../lib/vault/key-ring.ts';
 import { newMasterKey, newProviderKey } from '../support/start-world.ts';
 
 function user(sub: string): UserId {
@@ -13,7 +13,7 @@ function user(sub: string): UserId {
   return sub;
 }
 const master = newMasterKey('k1');
-const ring = await createKeyRing(new Secret(master));
+const ring = await loadKeyRing({ vaultKeys: new Secret(master), wrappedKeys: undefined });
 const alice = { user: user('alice'), provider: 'openai' } as const;
 const key = new Secret(newProviderKey());
 const sealed = await sealKey(ring, alice, key);
@@ -63,7 +63,7 @@ describe('an envelope does not open', () => {
 
   test('under a master key that is not on the ring, or another one of the same kid', async () => {
     for (const keys of [newMasterKey('k2'), newMasterKey('k1')]) {
-      const other = await createKeyRing(new Secret(keys));
+      const other = await loadKeyRing({ vaultKeys: new Secret(keys), wrappedKeys: undefined });
       await expect(openKey(other, alice, sealed)).rejects.toMatchObject(unreadable);
     }
   });
@@ -102,15 +102,18 @@ describe('an envelope does not open', () => {
 });
 
 test('all keys on the ring open, the first seals', async () => {
-  const rotated = await createKeyRing(new Secret(`${newMasterKey('k2')},${master}`));
+  const rotated = await loadKeyRing({
+    vaultKeys: new Secret(`${newMasterKey('k2')},${master}`),
+    wrappedKeys: undefined,
+  });
   expect((await openKey(rotated, alice, sealed)).reveal()).toBe(key.reveal());
   expect(decodeProtectedHeader(await sealKey(rotated, alice, key)).kid).toBe('k2');
 });
 
 test('an envelope of version 1 opens for ever', async () => {
-  const fixed = await createKeyRing(
-    new Secret(`golden:${Buffer.from(Array.from({ length: 32 }, (_, i) => i)).toString('base64url')}`),
-  );
+  const bytes = Buffer.from(Array.from({ length: 32 }, (_, i) => i));
+  const vaultKeys = new Secret(`golden:${bytes.toString('base64url')}`);
+  const fixed = await loadKeyRing({ vaultKeys, wrappedKeys: undefined });
   expect((await openKey(fixed, { user: user('user_golden'), provider: 'gemini' }, GOLDEN)).reveal()).toBe(
     'golden plaintext',
   );
@@ -129,7 +132,7 @@ test('master keys are exactly 32 bytes, not all zero, with kids of their own; me
     `k1:${bytes},`,
     `k1:${bytes}=`,
   ]) {
-    const attempt = createKeyRing(new Secret(text));
+    const attempt = loadKeyRing({ vaultKeys: new Secret(text), wrappedKeys: undefined });
     await expect(attempt).rejects.toThrow(/^(is empty|entry \d+|names the same kid twice)/);
     await expect(attempt).rejects.not.toThrow(bytes);
   }

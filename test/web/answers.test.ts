@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { keyMetadata } from '../../lib/keys/key-metadata.ts';
 import { describeCatalogue } from '../../lib/handlers/providers.ts';
+import { keyMetadata } from '../../lib/keys/key-metadata.ts';
 import { keyStatus } from '../../lib/vault/key-record.ts';
 import { decodeCatalogue, decodeCheckedKey, decodeStoredKey } from '../../web/client/answers.ts';
 import { readProblem } from '../../web/client/api-error.ts';
@@ -36,9 +36,9 @@ test('what is not in the promised form is refused, member by member', () => {
 });
 
 test('the catalogue is read as it is, and a link in it that is no https address is refused', () => {
-  const catalogue: unknown = JSON.parse(JSON.stringify(describeCatalogue()));
-  expect(decodeCatalogue(catalogue)).toEqual(describeCatalogue().providers);
-  const [first] = describeCatalogue().providers;
+  const catalogue: unknown = JSON.parse(JSON.stringify(describeCatalogue('/api')));
+  expect(decodeCatalogue(catalogue)).toEqual(describeCatalogue('/api').providers);
+  const [first] = describeCatalogue('/api').providers;
   expect(() => decodeCatalogue({ providers: [{ ...first, keyPage: 'javascript:alert(1)' }] })).toThrow(
     TypeError,
   );

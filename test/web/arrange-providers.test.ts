@@ -3,7 +3,7 @@ import { describeCatalogue } from '../../lib/handlers/providers.ts';
 import { decodeStoredKey } from '../../web/client/answers.ts';
 import { arrangeProviders, matchProviders } from '../../web/element/arrange-providers.ts';
 
-const { providers } = describeCatalogue();
+const { providers } = describeCatalogue('/api');
 const ids = (list: readonly { readonly id: string }[]) => list.map(({ id }) => id);
 const keyOf = (provider: string) =>
   decodeStoredKey({

@@ -1,7 +1,7 @@
 /** What the user's keys were used for: the log, calls and tokens per day, and the guards that limit it. */
 import type { AuditEntry as Entry } from '../../lib/audit/audit-entry.ts';
 import type { GuardsPatch } from '../../lib/guards/guards.ts';
-import type { describeUsage } from '../../lib/handlers/usage.ts';
+import type { describeUsage } from '../../lib/usage/usage-report.ts';
 import { decodeStoredKey, type ProviderName, type StoredKey } from './answers.ts';
 import type { CallApi } from './call-api.ts';
 import { fieldsOf, list, nullable, number, optional, text, wholeNumber } from './decode.ts';

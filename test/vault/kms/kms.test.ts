@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import { EncryptCommand, KMSClient } from '@aws-sdk/client-kms';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { ConfigError, loadVaultConfig } from '../../../lib/config.ts';
-import { Problem } from '../../../lib/errors.ts';
-import { openKeyRing } from '../../../lib/open-key-ring.ts';
+import { loadVaultConfig } from '../../../lib/config.ts';
+import { ConfigError, Problem } from '../../../lib/errors.ts';
 import { Secret } from '../../../lib/secret.ts';
 import { kidOf, openKey, sealKey } from '../../../lib/vault/envelope.ts';
+import { loadKeyRing } from '../../../lib/vault/key-ring.ts';
 import { unwrapWithKms } from '../../../lib/vault/kms.ts';
 import { userId } from '../../rotation/fill-store.ts';
 import { call } from '../../support/call.ts';
@@ -55,7 +55,7 @@ async function wrap({ keyArn }: Kms, kid: string, bytes: Uint8Array = randomByte
   return `${kid}:${Buffer.from(CiphertextBlob).toString('base64')}`;
 }
 const open = (env: Readonly<Record<string, string>>) =>
-  openKeyRing(loadVaultConfig({ ...STORE, ...env }), unwrapWithKms);
+  loadKeyRing(loadVaultConfig({ ...STORE, ...env }), unwrapWithKms);
 
 const emulators: readonly (readonly [string, () => Promise<Kms>])[] = [
   ['a stand-in for KMS', startKmsDouble],
@@ -183,7 +183,7 @@ describe('with a stand-in for KMS', () => {
     const env = { VAULT_KEYS: '', VAULT_KEYS_KMS: wrapped, VAULT_KMS_KEY: kms.keyArn };
     const world = await startWorld({ env });
     try {
-      const key = await import('../../../api/keys/[provider].ts');
+      const key = await import('../../../api/userkeys.ts');
       const token = await world.tokenFor('alice');
       const save = () =>
         call(key, '/api/keys/openai', { method: 'PUT', token, json: { key: newProviderKey() } });
@@ -221,7 +221,7 @@ test.each<[Readonly<Record<string, string>>, RegExp]>([
 test('a runtime that cannot open wrapped keys says so', async () => {
   const arn = 'arn:aws:kms:eu-central-1:123456789012:key/a';
   const config = loadVaultConfig({ ...STORE, VAULT_KEYS_KMS: `k1:${'A'.repeat(60)}`, VAULT_KMS_KEY: arn });
-  await expect(openKeyRing(config, undefined)).rejects.toThrow(
+  await expect(loadKeyRing(config, undefined)).rejects.toThrow(
     /VAULT_KEYS_KMS: cannot be opened on this runtime/,
   );
 });

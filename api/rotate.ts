@@ -1,0 +1,4 @@
+import { serve } from '../lib/app.ts';
+
+/** The scheduled rotation of master keys. */
+export const { GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS } = serve('/cron/rotate');

@@ -1,0 +1,4 @@
+import { serve } from '../lib/app.ts';
+
+/** Every other route. vercel.json says which function answers which path. */
+export const { GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS } = serve();

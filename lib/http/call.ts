@@ -1,0 +1,73 @@
+/** What a handler receives. */
+import type { Journal, OpenJournal } from '../audit/journal.ts';
+import type { Config } from '../config.ts';
+import type { UserId } from '../identity/user-id.ts';
+import type { KeyScope, KeyUse } from '../keys/key-scope.ts';
+import type { Kv } from '../kv/kv.ts';
+import type { Query } from '../kv/query.ts';
+import type { LocalKeys } from '../local/local-keys.ts';
+import type { Send } from '../outgoing/send.ts';
+import type { ProviderId } from '../providers/catalogue.ts';
+import type { Stages } from '../telemetry/stages.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
+import type { KeyRing } from '../vault/key-ring.ts';
+
+/** The parts of a deployment, composed for one configuration. */
+export type App = {
+  readonly config: Config;
+  /** What every address of this deployment begins with, such as `/api`. No trailing slash. */
+  readonly basePath: string;
+  readonly kv: Kv;
+  /** The master keys. Opened on first use and kept while the instance is warm. */
+  readonly ring: () => Promise<KeyRing>;
+  readonly send: Send;
+  readonly clock: () => Date;
+  /** The keys in `.env`, in local mode only. */
+  readonly localKeys: LocalKeys | undefined;
+  /** Where OpenTelemetry is configured. */
+  readonly tracing: Tracing | undefined;
+  readonly openJournal: (...call: Parameters<OpenJournal>) => Promise<Journal>;
+
+  /**
+   * The caller, from the token in `tokenHeader` or in the bearer header.
+   *
+   * @throws Problem `token_missing`, `token_invalid`, `token_expired`, `issuer_unavailable`.
+   */
+  authenticate(request: Request, tokenHeader?: string): Promise<UserId>;
+  /**
+   * Counts the call against the caller's rate limit in the same KV request as the query.
+   *
+   * @throws Problem `rate_limited`, `store_unavailable`: without KV no call is admitted.
+   */
+  admit<T>(user: UserId, query: Query<T>): Promise<T>;
+  /**
+   * Admits a call that uses keys and fetches the sealed keys of these providers, in one KV request.
+   *
+   * @throws Problem `rate_limited`, `store_unavailable`.
+   */
+  openKeys(user: UserId, providers: readonly ProviderId[], use: KeyUse): Promise<KeyScope>;
+};
+
+export type PathParams = Readonly<Record<string, string>>;
+
+export type Call = {
+  readonly app: App;
+  readonly request: Request;
+  readonly requestId: string;
+  /** The named segments of the path. */
+  readonly params: PathParams;
+  /** The path behind that of the route, for a route that ends in `/*`: as the caller wrote it, with its slash. */
+  readonly rest: string;
+  readonly stages: Stages;
+  /** The trace this call belongs to, for providers that are told. */
+  readonly traceparent: string | undefined;
+};
+
+export type UserCall<Body = undefined, Query = undefined> = Call & {
+  /** The verified caller. */
+  readonly user: UserId;
+  /** Written after the response. The handler notes what it knows of the call. */
+  readonly journal: Journal;
+  readonly body: Body;
+  readonly query: Query;
+};

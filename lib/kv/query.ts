@@ -1,0 +1,95 @@
+/**
+ * What the store is asked. A query adds its commands to a pipeline and parses the answers to exactly those: nobody
+ * counts commands by hand, so one query's answer cannot reach another query.
+ */
+import type { VercelKV } from '@vercel/kv';
+import { type ZodType, z } from 'zod';
+
+type Pipeline = ReturnType<VercelKV['pipeline']>;
+
+/** Parses the answers to the query's own commands. Throws where they have another shape. */
+type ParseAnswers<T> = (answers: readonly unknown[]) => T;
+
+export type Query<T> = (pipeline: Pipeline) => ParseAnswers<T>;
+
+/** A query of one command or more. `schema` parses the list of their answers, one item a command. */
+export function query<T>(addCommands: (pipeline: Pipeline) => unknown, schema: ZodType<T>): Query<T> {
+  return (pipeline) => {
+    addCommands(pipeline);
+    return (answers) => schema.parse(answers);
+  };
+}
+
+/** Runs a Lua script as one command. `schema` parses what it returns. */
+export function scriptQuery<T>(script: Script, schema: ZodType<T>): Query<T> {
+  return query(
+    (pipeline) => pipeline.eval(script.source, [...script.keys], [...script.args]),
+    z.tuple([schema]).transform(([result]) => result),
+  );
+}
+
+/** A Lua script with what it sees as `KEYS` and `ARGV`. */
+export type Script = {
+  readonly source: string;
+  readonly keys: readonly string[];
+  readonly args: readonly string[];
+};
+
+/** The results of queries, in the same order. */
+type Results<Q extends readonly Query<unknown>[]> = {
+  readonly [I in keyof Q]: Q[I] extends Query<infer T> ? T : never;
+};
+
+/** Several queries that travel in one request. Their commands run in this order. */
+export function combineQueries<const Q extends readonly Query<unknown>[]>(...queries: Q): Query<Results<Q>>;
+export function combineQueries(...queries: readonly Query<unknown>[]): Query<readonly unknown[]> {
+  return (pipeline) => {
+    const first = pipeline.length();
+    const parts = queries.map((add) => {
+      const start = pipeline.length() - first;
+      const parse = add(pipeline);
+      return { parse, start, end: pipeline.length() - first };
+    });
+    return (answers) => parts.map(({ parse, start, end }) => parse(answers.slice(start, end)));
+  };
+}
+
+/** A query with no commands. */
+export const emptyQuery: Query<undefined> = () => () => undefined;
+
+/** A string that may not be there: the answer to `GET` and `HGET`. */
+export const optionalText = z.string().nullable();
+
+/** A number that Redis counts: the answer to `INCR`, `EXPIRE`, `HDEL` and the like. */
+export const count = z.int();
+
+/** A stored counter that may not be there: Redis gives numbers that it stores as text. */
+export const optionalCounter = z
+  .string()
+  .regex(/^-?\d{1,15}$/)
+  .nullable()
+  .transform((text) => Number(text ?? 0));
+
+/** The answer to `HMGET` and `MGET` of so many fields, in their order. */
+export function optionalTexts(fields: number) {
+  return z.array(optionalText).length(fields);
+}
+
+/** The answer to `HGETALL`: names and values in turn. A front end that answers with an object is refused. */
+export const fieldsOfHash = z
+  .array(z.string())
+  .refine((words) => words.length % 2 === 0)
+  .transform(
+    (words): ReadonlyMap<string, string> =>
+      new Map(
+        words.flatMap((name, index) => (index % 2 === 0 ? [[name, words[index + 1] ?? ''] as const] : [])),
+      ),
+  );
+
+/** Every field of a hash with its text, in no particular order; none when there is no such hash. */
+export function readHash(key: string): Query<ReadonlyMap<string, string>> {
+  return query(
+    (pipeline) => pipeline.hgetall(key),
+    z.tuple([fieldsOfHash]).transform(([fields]) => fields),
+  );
+}
