@@ -201,8 +201,7 @@ export class Problem extends Error {
   readonly errors: readonly FieldError[];
   readonly headers: Readonly<Record<string, string>>;
   readonly members: Readonly<Record<string, string | number>>;
-  /** For the log only: it never reaches the caller. */
-  readonly reason: Reason;
+  readonly #reason: Reason;
 
   constructor(code: ProblemCode, options: ProblemOptions = {}) {
     const [status, title, detail] = PROBLEMS[code];
@@ -213,7 +212,12 @@ export class Problem extends Error {
     this.errors = options.errors ?? [];
     this.headers = options.headers ?? {};
     this.members = options.members ?? {};
-    this.reason = options.reason ?? code;
+    this.#reason = options.reason ?? code;
+  }
+
+  /** For the log only. Not enumerable, so that a serialized problem does not contain it. */
+  get reason(): Reason {
+    return this.#reason;
   }
 }
 

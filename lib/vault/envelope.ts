@@ -33,7 +33,7 @@ export async function openKey(ring: KeyRing, binding: Binding, envelope: string)
   if ('refusedFor' in header) throw unreadable(header.refusedFor);
   const contentKey = await ring.deriveKey(header.kid, binding);
   if (contentKey === undefined) throw unreadable('master_key_missing');
-  const plaintext = await decrypt(envelope, contentKey);
+  const plaintext = await readPlaintext(envelope, contentKey);
   try {
     return new Secret(new TextDecoder('utf-8', { fatal: true }).decode(plaintext));
   } catch {
@@ -41,7 +41,7 @@ export async function openKey(ring: KeyRing, binding: Binding, envelope: string)
   }
 }
 
-async function decrypt(envelope: string, contentKey: CryptoKey): Promise<Uint8Array> {
+async function readPlaintext(envelope: string, contentKey: CryptoKey): Promise<Uint8Array> {
   try {
     const { plaintext } = await compactDecrypt(envelope, contentKey, {
       keyManagementAlgorithms: [ALGORITHM],

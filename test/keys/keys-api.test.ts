@@ -217,7 +217,7 @@ describe('a stored key', () => {
 test('a method that is not there is a 405 problem with Allow', async () => {
   const response = await call(keys, '/api/keys', { method: 'PATCH', token });
   expect(response.status).toBe(405);
-  expect(response.headers.get('allow')).toBe('GET, DELETE, HEAD, OPTIONS');
+  expect(response.headers.get('allow')).toBe('GET, HEAD, DELETE, OPTIONS');
   expect(await response.json()).toMatchObject({ code: 'method_not_allowed' });
 });
 

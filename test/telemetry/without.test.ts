@@ -55,6 +55,7 @@ test('a call is one line of JSON with its request id, and no path of the callerâ
     route: '/api/proxy/:provider/*',
     status: 403,
     code: 'key_missing',
+    reason: 'key_missing',
     ms: expect.any(Number),
     verifyMs: expect.any(Number),
     kvMs: expect.any(Number),
