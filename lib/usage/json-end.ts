@@ -11,6 +11,8 @@ const MIN_END_BYTES = 64 * 1024;
 const MAX_TRIES = 8;
 const MAX_TRIED_CHARACTERS = 64 * 1024;
 
+const decoder = new TextDecoder();
+
 export class JsonEnd {
   #kept = new Uint8Array(0);
   #length = 0;
@@ -28,7 +30,7 @@ export class JsonEnd {
 
   /** The text that was kept: the whole answer, or its end. */
   text(): string {
-    return new TextDecoder().decode(this.#kept.subarray(0, this.#length));
+    return decoder.decode(this.#kept.subarray(0, this.#length));
   }
 
   get isWhole(): boolean {

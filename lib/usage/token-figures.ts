@@ -2,7 +2,6 @@
  * The token counts and the model in a provider's answer, in the names each provider uses. Counts are taken over as
  * they are. What a provider does not report stays undefined.
  */
-import { z } from 'zod';
 import { toModelName } from './model-name.ts';
 
 /**
@@ -34,53 +33,41 @@ type Figures = Metered & { readonly isGemini: boolean };
 
 /** Reads one answer or one event, parsed from JSON. */
 export function readFigures(root: unknown): Figures {
-  const metadata = readGeminiUsage(memberOf(root, 'usageMetadata'));
+  const metadata = reported(geminiCounts(memberOf(root, 'usageMetadata')));
   return { tokens: metadata ?? readUsage(root), model: readModel(root), isGemini: metadata !== undefined };
 }
 
-const count = z.int().nonnegative().optional().catch(undefined);
-const details = z.object({ cached_tokens: count }).optional().catch(undefined);
+/** Undefined figures are those that were not reported. */
+type Counts = { readonly [kind in TokenKind]?: number | undefined };
 
 /** OpenAI Chat Completions, and the many providers with the same format. */
-const chatUsage = z
-  .object({ prompt_tokens: count, completion_tokens: count, prompt_tokens_details: details })
-  .transform((usage) => ({
-    input: usage.prompt_tokens,
-    output: usage.completion_tokens,
-    cachedInput: usage.prompt_tokens_details?.cached_tokens,
-  }));
+function chatCounts(usage: object): Counts {
+  return {
+    input: countOf(usage, 'prompt_tokens'),
+    output: countOf(usage, 'completion_tokens'),
+    cachedInput: countOf(memberOf(usage, 'prompt_tokens_details'), 'cached_tokens'),
+  };
+}
 
 /** OpenAI Responses and Anthropic Messages. They differ only in where cached tokens stand. */
-const messageUsage = z
-  .object({
-    input_tokens: count,
-    output_tokens: count,
-    input_tokens_details: details,
-    cache_read_input_tokens: count.nullable(),
-    cache_creation_input_tokens: count.nullable(),
-  })
-  .transform((usage) => ({
-    input: usage.input_tokens,
-    output: usage.output_tokens,
-    cachedInput: usage.input_tokens_details?.cached_tokens,
-    cacheRead: usage.cache_read_input_tokens ?? undefined,
-    cacheWrite: usage.cache_creation_input_tokens ?? undefined,
-  }));
+function messageCounts(usage: object): Counts {
+  return {
+    input: countOf(usage, 'input_tokens'),
+    output: countOf(usage, 'output_tokens'),
+    cachedInput: countOf(memberOf(usage, 'input_tokens_details'), 'cached_tokens'),
+    cacheRead: countOf(usage, 'cache_read_input_tokens'),
+    cacheWrite: countOf(usage, 'cache_creation_input_tokens'),
+  };
+}
 
 /** Gemini bills thoughts as output and the results of tools as input. All four add up to its total. */
-const geminiUsage = z
-  .object({
-    promptTokenCount: count,
-    toolUsePromptTokenCount: count,
-    candidatesTokenCount: count,
-    thoughtsTokenCount: count,
-    cachedContentTokenCount: count,
-  })
-  .transform((usage) => ({
-    input: sum(usage.promptTokenCount, usage.toolUsePromptTokenCount),
-    output: sum(usage.candidatesTokenCount, usage.thoughtsTokenCount),
-    cachedInput: usage.cachedContentTokenCount,
-  }));
+function geminiCounts(usage: unknown): Counts {
+  return {
+    input: sum(countOf(usage, 'promptTokenCount'), countOf(usage, 'toolUsePromptTokenCount')),
+    output: sum(countOf(usage, 'candidatesTokenCount'), countOf(usage, 'thoughtsTokenCount')),
+    cachedInput: countOf(usage, 'cachedContentTokenCount'),
+  };
+}
 
 /** Members that may hold `usage`, beside the root: OpenAI Responses, Anthropic, Cohere, Groq. */
 const USAGE_PARENTS = ['response', 'message', 'delta', 'x_groq'];
@@ -88,18 +75,13 @@ const USAGE_PARENTS = ['response', 'message', 'delta', 'x_groq'];
 function readUsage(root: unknown): TokenFigures | undefined {
   for (const parent of [root, ...USAGE_PARENTS.map((name) => memberOf(root, name))]) {
     const usage = memberOf(parent, 'usage');
-    if (typeof usage !== 'object' || usage === null) continue;
-    // The format is chosen by a name before it is parsed: a schema that fails costs more than one that fits.
-    const schema = 'prompt_tokens' in usage ? chatUsage : messageUsage;
     // Cohere has the counts one level deeper.
-    const figures = reported(schema.safeParse(memberOf(usage, 'tokens') ?? usage).data);
+    const counts = memberOf(usage, 'tokens') ?? usage;
+    if (typeof counts !== 'object' || counts === null) continue;
+    const figures = reported('prompt_tokens' in counts ? chatCounts(counts) : messageCounts(counts));
     if (figures !== undefined) return figures;
   }
   return undefined;
-}
-
-function readGeminiUsage(metadata: unknown): TokenFigures | undefined {
-  return metadata === undefined ? undefined : reported(geminiUsage.safeParse(metadata).data);
 }
 
 /** OpenAI and most others, Gemini, OpenAI Responses, Anthropic. */
@@ -118,12 +100,16 @@ function memberOf(value: unknown, name: string): unknown {
     : undefined;
 }
 
+/** A count that is no whole number from 0 on is left out, as if it had not been reported. */
+function countOf(value: unknown, name: string): number | undefined {
+  const count = memberOf(value, name);
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count : undefined;
+}
+
 /** Only the counts that were reported; undefined when there are none. */
-function reported(
-  figures: { readonly [kind in TokenKind]?: number | undefined } | undefined,
-): TokenFigures | undefined {
+function reported(counts: Counts): TokenFigures | undefined {
   const entries = tokenKinds.flatMap((kind) =>
-    figures?.[kind] === undefined ? [] : [[kind, figures[kind]] as const],
+    counts[kind] === undefined ? [] : [[kind, counts[kind]] as const],
   );
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
