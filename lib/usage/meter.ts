@@ -89,9 +89,9 @@ function jsonRoots(kept: JsonEnd, isComplete: boolean): readonly unknown[] {
   const text = kept.text();
   if (!mayHoldFigures(text)) return [];
   let parsed: unknown;
+  if (isComplete) parsed = kept.isWhole ? parseJson(text) : parseEnd(text);
   // With a bracket added, an array that was cut off between two elements is JSON.
-  if (kept.isWhole) parsed = parseJson(text) ?? parseJson(`${text}]`);
-  else if (isComplete) parsed = parseEnd(text);
+  else if (kept.isWhole) parsed = parseJson(text) ?? parseJson(`${text}]`);
   return Array.isArray(parsed) ? parsed : [parsed];
 }
 

@@ -133,7 +133,6 @@ describe('JSON', () => {
     ['one member twice: the last', `{"usage":{"prompt_tokens":1},"usage":${JSON.stringify(usage)}}`],
     ['an array: the last element', JSON.stringify([{ usage: { prompt_tokens: 1 } }, { usage }, {}])],
     ['white space and a byte order mark', `\ufeff \n{ "usage" : ${JSON.stringify(usage, null, 2)} }\n`],
-    ['an array cut off between two elements', `[${JSON.stringify({ usage })}`],
     ['Groq', JSON.stringify({ x_groq: { usage } })],
     ['Cohere', JSON.stringify({ usage: { tokens: { input_tokens: 12, output_tokens: 34 } } })],
   ])('counts with %s', async (_what, text) => {
@@ -240,6 +239,16 @@ test('a caller who leaves is counted with what was read until then', async () =>
   const metered = meterAnswer(answerOf(EVENTS, chunks), controller.signal);
   await metered?.answer.body.getReader().read();
   controller.abort();
+  expect(await metered?.metered).toMatchObject({ tokens });
+});
+
+test('a caller who leaves a streamed array is counted with the elements until then', async () => {
+  const first = new TextEncoder().encode(`[${JSON.stringify({ usage })}`);
+  const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(first) });
+  const metered = meterAnswer({ ...answerOf(JSON_TYPE, []), body });
+  const reader = metered?.answer.body.getReader();
+  await reader?.read();
+  await reader?.cancel();
   expect(await metered?.metered).toMatchObject({ tokens });
 });
 
