@@ -1,6 +1,6 @@
 /**
- * Changing members of a JSON text while it passes by: bytes in, bytes out, so that all else stays as it is, invalid
- * UTF-8 too. No more of the text is held than one such value may be long.
+ * Changes string members of a JSON text while it streams: bytes in, bytes out. Everything else stays as it is, invalid
+ * UTF-8 included. At most one value of 64 KiB is held. Why no library does this: docs/decisions/10-links-as-they-stream.md
  */
 
 const MAX_VALUE_BYTES = 64 * 1024;
@@ -13,9 +13,9 @@ const COLON = 0x3a;
 const WHITE_SPACE = new Set([0x20, 0x09, 0x0a, 0x0d]);
 
 /**
- * Every string that is the value of a member of one of these names, at any depth, becomes what `change` makes of it;
- * undefined leaves its bytes alone. One that cannot be read, or is longer than 64 KiB, becomes the empty string; one
- * that never ends is left out.
+ * Replaces every string that is the value of a member with one of these names, at any depth, by what `change` returns.
+ * Undefined leaves its bytes as they are. A value that is not valid JSON, or is longer than 64 KiB, becomes the empty
+ * string. A value that never ends is left out.
  */
 export function changeMembers(
   names: readonly string[],
@@ -24,11 +24,11 @@ export function changeMembers(
   const longestName = Math.max(...names.map((name) => name.length)) * LONGEST_ESCAPE;
   let inString = false;
   let isEscaped = false;
-  /** The bytes between the quotes, up to one more than are of use. */
+  /** The bytes between the quotes so far, up to one more than are needed. */
   let text: number[] = [];
-  /** The last thing read was a string, and this one. */
+  /** The string that was read last, if only white space has come since. */
   let lastString: string | undefined;
-  /** What comes next is, or the string being read is, the value of such a member. */
+  /** The next value, or the string being read, belongs to one of the names. */
   let isWatched = false;
 
   function result(): Uint8Array {
@@ -57,7 +57,7 @@ export function changeMembers(
 
   return new TransformStream({
     transform(chunk, controller) {
-      /** Up to here the chunk has gone out, or is held. */
+      /** What comes before this has been passed on, or is held. */
       let done = 0;
       for (let index = 0; index < chunk.length; index += 1) {
         const byte = chunk[index] ?? 0;

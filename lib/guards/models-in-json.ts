@@ -1,53 +1,104 @@
 /**
- * Every model that a JSON text speaks of, by its characters and not by what one parser makes of them: of a member
- * that is there twice, some readers take the first and some the last.
+ * Every model that a JSON text names. The text is read token by token, because a parsed object hides members: where a
+ * name occurs twice, some parsers take the first and some the last.
  */
+import { visit } from 'jsonc-parser';
 
-/** A string, a bracket or colon, a number or word. */
-const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[{}[\]:]|[^\s{}[\]:,"]+/g;
-/** `model`, `models`, `fallback_models`, in any letters: some readers do not mind the case. */
+/** How deep objects and arrays may nest. The parser recurses, so this also protects the stack. */
+const MAX_DEPTH = 64;
+/** How many values a text may hold, objects and arrays included. A list of token ids to embed is the longest use. */
+const MAX_VALUES = 1_500_000;
+
+/** `model`, `models`, `fallback_models`, in upper or lower case: some parsers ignore the case of names. */
 const MODEL_NAME = /(?:^|[^a-z])models?$/;
-/** What these hold describes values by their names: a tool may well have a parameter called `model`. */
+/** Members that describe values by their names: a tool may have a parameter that is called `model`. */
 const SCHEMAS = new Set(['properties', '$defs', 'definitions']);
 
-export type ModelsInJson = {
-  /** What every member that is called after models holds, at any depth. */
+type ModelsInJson = {
+  /** The strings in every member that is called after models, at any depth. */
   readonly models: readonly string[];
   /** The outermost object has a `model`. */
   readonly isNamed: boolean;
 };
 
-type Frame = {
-  readonly sign: string;
-  /** The member whose value it is. */
-  readonly member: string;
-  /** A list of models. */
+/** An object or array that is open at this point of the text. */
+type Parent = {
+  /** The member whose value it is; undefined for elements of an array. */
+  readonly member: string | undefined;
+  /** It is a list of models. */
   readonly isModels: boolean;
 };
 
-/** `text` must be JSON. Undefined: such a member holds anything but names. */
+/**
+ * Undefined where the models cannot be told: the text is not JSON, its outermost value is not an object, a member that
+ * is called after models holds anything but names, or the text nests deeper or holds more values than allowed.
+ */
 export function modelsInJson(text: string): ModelsInJson | undefined {
-  const models: string[] = [];
-  const open: Frame[] = [];
-  let isNamed = false;
-  let name = '';
-  let member: string | undefined;
-  for (const [token] of text.matchAll(TOKEN)) {
-    const inside = open.at(-1);
-    if (token === ':') member = String(JSON.parse(name));
-    else if (token === '}' || token === ']') open.pop();
-    else if (inside?.sign === '{' && member === undefined) name = token;
-    else {
-      const isModels = member === undefined ? inside?.isModels === true : isModelName(member);
-      const isSchema = token === '{' && SCHEMAS.has(inside?.member ?? '');
-      if (isModels && token.startsWith('"')) {
-        models.push(String(JSON.parse(token)));
-        isNamed ||= open.length === 1 && member === 'model';
-      } else if (isModels && !isSchema && !(token === '[' && member !== undefined)) return undefined;
-      if (token === '{' || token === '[') open.push({ sign: token, member: member ?? '', isModels });
-      member = undefined;
-    }
+  try {
+    return findModels(text);
+  } catch (error) {
+    if (error instanceof CannotTell) return undefined;
+    throw error;
   }
+}
+
+/** Ends the visit. The parser offers no other way to stop early. */
+class CannotTell extends Error {}
+
+function findModels(text: string): ModelsInJson {
+  const models: string[] = [];
+  const parents: Parent[] = [];
+  let isNamed = false;
+  let values = 0;
+  let member: string | undefined;
+
+  /** Whether the next value belongs to a member that is called after models. */
+  function isModelsValue(): boolean {
+    values += 1;
+    if (values > MAX_VALUES) throw new CannotTell();
+    return member === undefined ? parents.at(-1)?.isModels === true : isModelName(member);
+  }
+
+  function open(isModels: boolean): void {
+    if (parents.length === MAX_DEPTH) throw new CannotTell();
+    parents.push({ member, isModels });
+    member = undefined;
+  }
+
+  visit(
+    text,
+    {
+      onObjectProperty: (name) => {
+        member = name;
+      },
+      onObjectBegin: () => {
+        const isModels = isModelsValue();
+        if (isModels && !SCHEMAS.has(parents.at(-1)?.member ?? '')) throw new CannotTell();
+        open(isModels);
+      },
+      onArrayBegin: () => {
+        const isModels = isModelsValue();
+        const isFirstValue = parents.length === 0;
+        if (isFirstValue || (isModels && member === undefined)) throw new CannotTell();
+        open(isModels);
+      },
+      onLiteralValue: (value: unknown) => {
+        const isModels = isModelsValue();
+        if (parents.length === 0 || (isModels && typeof value !== 'string')) throw new CannotTell();
+        if (isModels) {
+          models.push(String(value));
+          isNamed ||= parents.length === 1 && member === 'model';
+        }
+        member = undefined;
+      },
+      onObjectEnd: () => void parents.pop(),
+      onArrayEnd: () => void parents.pop(),
+      onError: () => {
+        throw new CannotTell();
+      },
+    },
+    { disallowComments: true },
+  );
   return { models, isNamed };
 }
 

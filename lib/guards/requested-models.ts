@@ -1,6 +1,6 @@
 /**
- * Which models a call on the gateway is for, where its key is restricted to some. What cannot be told with certainty
- * is not told: the call is then refused, since two readers of one request must not come to two models.
+ * Which models a call on the gateway asks for, where its key is restricted to some. If that is not certain, the call is
+ * refused: we and the provider must not read two different models out of one request.
  */
 import { MAX_GUARDED_BODY_BYTES } from '../limits.ts';
 import { readCapped } from '../outgoing/read-capped.ts';
@@ -15,22 +15,22 @@ export function modelInPath(provider: string, path: string): string | undefined 
   return name?.includes('%') ? undefined : name;
 }
 
-/** Endpoints that take the model from their JSON body. */
+/** Endpoints that read the model from their JSON body. */
 const BODY_ENDPOINT =
   /\/(?:chat\/completions|completions|responses|responses\/input_tokens|messages|messages\/count_tokens|chat|embeddings|embed|rerank|moderations|images\/generations|audio\/speech|fim\/completions)$/;
-/** A path that names a model, a deployment or the like itself, whatever its body says. */
+/** Paths that name a model, a deployment or the like themselves, whatever the body says. */
 const NAMED_IN_PATH = /\/(?:models|engines|deployments|workflows|agents|accounts)(?:\/|$)/;
-/** The one way to say that a body is JSON which nobody reads as anything else. */
+/** The only content types that every parser reads as JSON in UTF-8. */
 const PLAIN_JSON = /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i;
 
 export type RequestedModels = {
-  /** Every model the call may be answered by; undefined: cannot be told. */
+  /** Every model that may answer the call. Undefined: cannot be told. */
   readonly models: readonly string[] | undefined;
-  /** To be sent instead of the request, whose body has been read. */
+  /** Replaces the given request, whose body has been read. */
   readonly request: Request;
 };
 
-/** Reads the body, up to a cap, where the path names a model (`inPath`) or says that it is in the body. */
+/** Reads the body, up to a limit, where the path names a model (`inPath`) or the endpoint has it in the body. */
 export async function readRequestedModels(
   request: Request,
   path: string,
@@ -50,22 +50,19 @@ export async function readRequestedModels(
   };
 }
 
-/** No provider takes the model from there on the paths above, but a reader that merges both might. */
+/** No provider reads the model from the query on the paths above, but a parser that merges query and body might. */
 function hasModelInQuery(parameters: URLSearchParams): boolean {
   return [...parameters.keys()].some((name) => /^models?\b/.test(name.normalize('NFKC').toLowerCase()));
 }
 
 function modelsInBody(bytes: Uint8Array, inPath: string | undefined): readonly string[] | undefined {
   let text: string;
-  let body: unknown;
   try {
-    // A byte order mark stays, so that it is no JSON: readers differ on it.
+    // A byte order mark is kept, so that the text is not JSON: parsers differ on it.
     text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    body = JSON.parse(text);
   } catch {
     return undefined;
   }
-  if (typeof body !== 'object' || body === null || Array.isArray(body)) return undefined;
   const found = modelsInJson(text);
   if (inPath === undefined) return found?.isNamed ? found.models : undefined;
   return found && [inPath, ...found.models.map((model) => model.replace(/^models\//, ''))];

@@ -1,10 +1,10 @@
-/** How much of an answer goes to a client library, which would read one of any size into memory. */
+/** Bounds an answer on its way to a client library, which would read one of any size into memory. */
 import { MAX_JSON_ANSWER_BYTES, MAX_PROVIDER_ERROR_BYTES, MAX_PROVIDER_EVENT_BYTES } from '../limits.ts';
 import { type Answer, SendError } from './send.ts';
 
 /**
- * The answer's body, which fails with SendError `unusable` at the first byte too many; the rest is not read. An
- * event stream may go on for ever, but none of its events may, since a reader holds each until it is whole.
+ * The answer's body. It fails with SendError `unusable` once it is too large, and the rest is not read. An event stream
+ * may be of any length, but each of its events is bounded, because a client library holds an event until it is whole.
  */
 export function capAnswer({ status, headers, body }: Answer): ReadableStream<Uint8Array> {
   if (status >= 400) return failBeyond(MAX_PROVIDER_ERROR_BYTES, body, countAll());
@@ -14,7 +14,7 @@ export function capAnswer({ status, headers, body }: Answer): ReadableStream<Uin
     : failBeyond(MAX_JSON_ANSWER_BYTES, body, countAll());
 }
 
-/** Takes the next chunk and says how many bytes a reader may have to hold by now. */
+/** Takes the next chunk and returns how many bytes a client library may hold by now. */
 type Count = (chunk: Uint8Array) => number;
 
 function failBeyond(
@@ -40,29 +40,23 @@ function countAll(): Count {
   };
 }
 
-const LINE_FEED = 0x0a;
-const CARRIAGE_RETURN = 0x0d;
+/** How two line ends in a row begin, whichever are used (HTML standard, section 9.2.6). The second ends an event. */
+const BLANK_LINES = ['\n\n', '\n\r', '\r\r'];
 
-/** Counts from one blank line to the next, whichever line ends are used (HTML standard, section 9.2.6). */
+/**
+ * Counts from the last event that ended in an earlier chunk. What else the present chunk holds is counted along: it is
+ * a small part of what an event may have.
+ */
 function countEvent(): Count {
+  const decoder = new TextDecoder();
   let eventBytes = 0;
-  let isLineBlank = true;
-  let last = 0;
+  let lastCharacter = '';
   return (chunk) => {
-    let most = eventBytes;
-    // By index: iterating over bytes costs several times as much.
-    for (let index = 0; index < chunk.length; index += 1) {
-      const byte = chunk[index] ?? 0;
-      const isSecondHalf = byte === LINE_FEED && last === CARRIAGE_RETURN;
-      last = byte;
-      eventBytes += 1;
-      if (eventBytes > most) most = eventBytes;
-      if (byte !== LINE_FEED && byte !== CARRIAGE_RETURN) isLineBlank = false;
-      else if (!isSecondHalf) {
-        if (isLineBlank) eventBytes = 0;
-        isLineBlank = true;
-      }
-    }
+    const most = eventBytes + chunk.length;
+    const text = lastCharacter + decoder.decode(chunk);
+    lastCharacter = text.slice(-1);
+    const end = Math.max(...BLANK_LINES.map((line) => text.lastIndexOf(line)));
+    eventBytes = end === -1 ? most : text.length - (end + 2);
     return most;
   };
 }

@@ -1,23 +1,30 @@
 /**
- * Reads a provider's own token figures out of its answer while the answer passes by. Nothing is held back, and no
- * more is kept than the figures; an answer that has none is not guessed at.
+ * Reads token counts out of a provider's answer while the answer passes by. It holds nothing back, keeps a bounded
+ * amount of each answer, and does not estimate: an answer without counts is a call without counts.
  */
+import { createParser } from 'eventsource-parser';
 import type { Answer } from '../outgoing/send.ts';
-import { readEventData } from './event-data.ts';
-import { findJsonMembers } from './json-members.ts';
-import { toModelName } from './model-name.ts';
-import { FIGURE_PATHS, readFigures, readModel, type TokenFigures } from './token-figures.ts';
+import { JsonEnd, parseEnd, parseJson } from './json-end.ts';
+import {
+  type Metered,
+  mayHoldModel,
+  mayHoldTokens,
+  readFigures,
+  type TokenFigures,
+} from './token-figures.ts';
 
-export type Metered = {
-  /** Undefined: the provider has not said. */
-  readonly tokens: TokenFigures | undefined;
-  /** The model that answered. */
-  readonly model: string | undefined;
-};
+export type { Metered } from './token-figures.ts';
 
 /**
- * The answer with its body to be read in place of the given one, and what it said, once the body is at its end, has
- * failed or was given up. Undefined where there is nothing to read: a failure, or neither JSON nor events.
+ * The most characters of one server-sent event that are kept. A longer event is left out; those after it are read.
+ * The largest that carry counts are events with a whole image in base64.
+ */
+const MAX_EVENT_CHARACTERS = 4 * 1024 * 1024;
+
+/**
+ * The answer, with a body to be read in place of the given one, and what it reported. `metered` resolves once the
+ * body has ended, has failed or was given up. Undefined where there is nothing to read: the answer is a failure, or
+ * neither JSON nor server-sent events.
  */
 export function meterAnswer(
   answer: Answer,
@@ -25,65 +32,124 @@ export function meterAnswer(
 ): { readonly answer: Answer; readonly metered: Promise<Metered> } | undefined {
   const reader = answer.status >= 200 && answer.status < 300 ? createReader(answer.headers) : undefined;
   if (reader === undefined) return undefined;
-  let finish = () => {};
+  let finish = (_isComplete: boolean) => {};
   const metered = new Promise<Metered>((resolve) => {
-    finish = () => {
-      signal?.removeEventListener('abort', finish);
-      resolve(reader.end());
+    const giveUp = () => finish(false);
+    finish = (isComplete) => {
+      signal?.removeEventListener('abort', giveUp);
+      resolve(reader.end(isComplete));
     };
+    signal?.addEventListener('abort', giveUp, { once: true });
   });
-  signal?.addEventListener('abort', finish, { once: true });
   const body = watch(answer.body, reader.feed, finish, reader.readAhead);
   return { answer: { ...answer, body }, metered };
 }
 
 type Reader = {
   feed(bytes: Uint8Array): void;
-  end(): Metered;
+  /** `isComplete`: the answer came to its end. Else the caller left, or the connection broke. */
+  end(isComplete: boolean): Metered;
   /** How many chunks may wait for the caller. */
   readonly readAhead: number;
 };
 
-/** A short answer is at its end as soon as it is here, whenever the caller takes it; a longer one waits for them. */
+/** Lets a short answer come to its end at once, whenever the caller reads it. A longer one waits for the caller. */
 const WHOLE_ANSWER_CHUNKS = 2;
 
 function createReader(headers: Headers): Reader | undefined {
   if ((headers.get('content-encoding') ?? 'identity') !== 'identity') return undefined;
   const type = headers.get('content-type') ?? '';
   if (/^text\/event-stream\b/i.test(type)) return readEvents();
-  if (/^application\/([\w.-]+\+)?(json|x-ndjson|jsonl|json-seq)\b/i.test(type)) return readJson();
+  if (/^application\/([\w.-]+\+)?(x-ndjson|jsonl|json-seq)\b/i.test(type)) return readJson(lineRoots);
+  if (/^application\/([\w.-]+\+)?json\b/i.test(type)) return readJson(jsonRoots);
   return undefined;
 }
 
-function readJson(): Reader {
-  const members = findJsonMembers(FIGURE_PATHS);
+/** `rootsOf` gives the objects that can hold counts. Of several that have them, the last one decides. */
+function readJson(rootsOf: (kept: JsonEnd, isComplete: boolean) => readonly unknown[]): Reader {
+  const kept = new JsonEnd();
   return {
     readAhead: WHOLE_ANSWER_CHUNKS,
-    feed: members.feed,
-    end() {
-      const found = members.take();
-      return { tokens: readFigures(found), model: toModelName(readModel(found)) };
+    feed: (bytes) => kept.append(bytes),
+    end(isComplete) {
+      let tokens: TokenFigures | undefined;
+      let model: string | undefined;
+      for (const root of rootsOf(kept, isComplete)) {
+        const found = readFigures(root);
+        tokens = found.tokens ?? tokens;
+        model = found.model ?? model;
+      }
+      return { tokens, model };
     },
   };
 }
 
+/** One JSON text: an object, or the array in which Gemini sends a stream. */
+function jsonRoots(kept: JsonEnd, isComplete: boolean): readonly unknown[] {
+  const text = kept.text();
+  if (!mayHoldFigures(text)) return [];
+  let parsed: unknown;
+  if (isComplete) parsed = kept.isWhole ? parseJson(text) : parseEnd(text);
+  // With a bracket added, an array that was cut off between two elements is JSON.
+  else if (kept.isWhole) parsed = parseJson(text) ?? parseJson(`${text}]`);
+  return Array.isArray(parsed) ? parsed : [parsed];
+}
+
+/** One JSON text a line (NDJSON), or after a record separator (RFC 7464). */
+function lineRoots(kept: JsonEnd): readonly unknown[] {
+  const lines = kept.text().replaceAll('\u001e', '\n').split('\n');
+  return lines.filter(mayHoldFigures).map(parseJson);
+}
+
+function mayHoldFigures(text: string): boolean {
+  return mayHoldTokens(text) || mayHoldModel(text);
+}
+
+/** The end of an event, to go on behind one that was too long. */
+const BLANK_LINE = /\n\r?\n|\r\r/;
+
 function readEvents(): Reader {
-  const members = findJsonMembers(FIGURE_PATHS);
   let tokens: TokenFigures | undefined;
   let model: string | undefined;
-  const events = readEventData(members.feed, () => {
-    const found = members.take();
-    if (found.size === 0) return;
-    const figures = readFigures(found);
-    // Anthropic tells input at the beginning and output at the end, the others everything at the end or each time.
-    if (figures !== undefined) tokens = found.has('usageMetadata') ? figures : { ...tokens, ...figures };
-    model = toModelName(readModel(found)) ?? model;
+  const decoder = new TextDecoder();
+  /** How many characters the parser may be holding. */
+  let heldCharacters = 0;
+  let isSkipping = false;
+  const parser = createParser({
+    onEvent({ data }) {
+      heldCharacters = 0;
+      if (!mayHoldTokens(data) && (model !== undefined || !mayHoldModel(data))) return;
+      const found = readFigures(parseJson(data));
+      // Anthropic reports input at the beginning and output at the end. Others report everything each time.
+      if (found.tokens !== undefined) tokens = found.isGemini ? found.tokens : { ...tokens, ...found.tokens };
+      model = found.model ?? model;
+    },
   });
+
+  function feed(bytes: Uint8Array): void {
+    let text = decoder.decode(bytes, { stream: true });
+    if (isSkipping) {
+      const blankLine = BLANK_LINE.exec(text);
+      if (blankLine === null) return;
+      isSkipping = false;
+      text = text.slice(blankLine.index + blankLine[0].length);
+    }
+    heldCharacters += text.length;
+    parser.feed(text);
+    // Comments that keep a connection open end in a blank line too, but are not events.
+    if (text.endsWith('\n\n')) heldCharacters = 0;
+    if (heldCharacters <= MAX_EVENT_CHARACTERS) return;
+    parser.reset();
+    heldCharacters = 0;
+    isSkipping = true;
+  }
+
   return {
     readAhead: 0,
-    feed: events.feed,
+    feed,
     end() {
-      events.end();
+      // An event without its blank line counts too.
+      if (!isSkipping) parser.feed('\n\n');
       return { tokens, model };
     },
   };
@@ -93,7 +159,7 @@ function readEvents(): Reader {
 function watch(
   body: ReadableStream<Uint8Array>,
   see: (chunk: Uint8Array) => void,
-  finish: () => void,
+  finish: (isComplete: boolean) => void,
   highWaterMark: number,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader();
@@ -103,18 +169,18 @@ function watch(
         try {
           const { done, value } = await reader.read();
           if (done) {
-            finish();
+            finish(true);
             return controller.close();
           }
           see(value);
           controller.enqueue(value);
         } catch (error) {
-          finish();
+          finish(false);
           controller.error(error);
         }
       },
       async cancel(reason) {
-        finish();
+        finish(false);
         await reader.cancel(reason);
       },
     },

@@ -1,13 +1,13 @@
-/** Names of models, where they become part of what is stored. */
+/** Names of models, as they are stored. */
 import { z } from 'zod';
 
-/** Letters, digits and the punctuation that providers use, no white space; it begins with a letter or a digit. */
+/** Begins with a letter or a digit. May hold letters, digits and the punctuation that providers use, no white space. */
 export const modelName = z
   .string()
   .max(120, 'must have at most 120 characters')
   .regex(/^[A-Za-z0-9][\w@:./+~-]*$/, 'must be a model name');
 
-/** The name if it is one, without the `models/` that Gemini may put before it; else undefined. */
+/** The name, without the `models/` that Gemini may put in front of it. Undefined where the value is no model's name. */
 export function toModelName(value: unknown): string | undefined {
   const text = typeof value === 'string' ? value.replace(/^models\//, '') : value;
   return modelName.safeParse(text).data;

@@ -1,8 +1,8 @@
 /**
- * What providers say about tokens, in the names each of them has for it. Figures are taken over as they are; what a
- * provider does not say stays undefined.
+ * The token counts and the model in a provider's answer, in the names each provider uses. Counts are taken over as
+ * they are. What a provider does not report stays undefined.
  */
-import { z } from 'zod';
+import { toModelName } from './model-name.ts';
 
 /**
  * `cachedInput` is a part of `input` (OpenAI, Gemini); `cacheRead` and `cacheWrite` come beside it (Anthropic).
@@ -11,86 +11,107 @@ export const tokenKinds = ['input', 'output', 'cachedInput', 'cacheRead', 'cache
 export type TokenKind = (typeof tokenKinds)[number];
 export type TokenFigures = { readonly [kind in TokenKind]?: number };
 
-/** The members of answers and events that hold figures, or the name of the model that answered. */
-export const FIGURE_PATHS: ReadonlySet<string> = new Set([
-  ...['usage', 'response.usage', 'message.usage', 'delta.usage', 'x_groq.usage', 'usageMetadata'],
-  ...['model', 'modelVersion', 'response.model', 'message.model'],
-]);
+export type Metered = {
+  /** Undefined: the provider reported none. */
+  readonly tokens: TokenFigures | undefined;
+  /** The model that answered. */
+  readonly model: string | undefined;
+};
 
-const count = z.int().nonnegative().optional().catch(undefined);
-const details = z.object({ cached_tokens: count }).optional().catch(undefined);
+/** Whether a JSON text can hold token counts. Every count below has a name that ends in one of these. */
+export function mayHoldTokens(text: string): boolean {
+  return text.includes('_tokens"') || text.includes('TokenCount"');
+}
 
-/** OpenAI Chat Completions and those that speak like it. */
-const chatUsage = z
-  .object({ prompt_tokens: z.int(), completion_tokens: count, prompt_tokens_details: details })
-  .transform((usage) => ({
-    input: usage.prompt_tokens,
-    output: usage.completion_tokens,
-    cachedInput: usage.prompt_tokens_details?.cached_tokens,
-  }));
+/** Whether a JSON text can name the model that answered. */
+export function mayHoldModel(text: string): boolean {
+  return text.includes('"model');
+}
 
-/** OpenAI Responses, Anthropic Messages: one form, told apart by where each of them puts the cache. */
-const messageUsage = z
-  .object({
-    input_tokens: count,
-    output_tokens: count,
-    input_tokens_details: details,
-    cache_read_input_tokens: count.nullable(),
-    cache_creation_input_tokens: count.nullable(),
-  })
-  .transform((usage) => ({
-    input: usage.input_tokens,
-    output: usage.output_tokens,
-    cachedInput: usage.input_tokens_details?.cached_tokens,
-    cacheRead: usage.cache_read_input_tokens ?? undefined,
-    cacheWrite: usage.cache_creation_input_tokens ?? undefined,
-  }));
+/** `isGemini`: the counts are Gemini's. Each event of its streams repeats all of them. */
+type Figures = Metered & { readonly isGemini: boolean };
 
-/** Cohere. */
-const nestedUsage = z.object({ tokens: messageUsage }).transform(({ tokens }) => tokens);
+/** Reads one answer or one event, parsed from JSON. */
+export function readFigures(root: unknown): Figures {
+  const metadata = reported(geminiCounts(memberOf(root, 'usageMetadata')));
+  return { tokens: metadata ?? readUsage(root), model: readModel(root), isGemini: metadata !== undefined };
+}
 
-/** Gemini: thoughts are billed as output, and the results of tools as input; together they are its total. */
-const geminiUsage = z
-  .object({
-    promptTokenCount: count,
-    toolUsePromptTokenCount: count,
-    candidatesTokenCount: count,
-    thoughtsTokenCount: count,
-    cachedContentTokenCount: count,
-  })
-  .transform((usage) => ({
-    input: sum(usage.promptTokenCount, usage.toolUsePromptTokenCount),
-    output: sum(usage.candidatesTokenCount, usage.thoughtsTokenCount),
-    cachedInput: usage.cachedContentTokenCount,
-  }));
+/** Undefined figures are those that were not reported. */
+type Counts = { readonly [kind in TokenKind]?: number | undefined };
 
-const usage = z.union([chatUsage, nestedUsage, messageUsage]);
+/** OpenAI Chat Completions, and the many providers with the same format. */
+function chatCounts(usage: object): Counts {
+  return {
+    input: countOf(usage, 'prompt_tokens'),
+    output: countOf(usage, 'completion_tokens'),
+    cachedInput: countOf(memberOf(usage, 'prompt_tokens_details'), 'cached_tokens'),
+  };
+}
 
-const USAGE_PATHS = ['usage', 'response.usage', 'message.usage', 'delta.usage', 'x_groq.usage'];
-const MODEL_PATHS = ['model', 'modelVersion', 'response.model', 'message.model'];
+/** OpenAI Responses and Anthropic Messages. They differ only in where cached tokens stand. */
+function messageCounts(usage: object): Counts {
+  return {
+    input: countOf(usage, 'input_tokens'),
+    output: countOf(usage, 'output_tokens'),
+    cachedInput: countOf(memberOf(usage, 'input_tokens_details'), 'cached_tokens'),
+    cacheRead: countOf(usage, 'cache_read_input_tokens'),
+    cacheWrite: countOf(usage, 'cache_creation_input_tokens'),
+  };
+}
 
-/** The figures in the members of one answer or event; undefined when it has none. */
-export function readFigures(members: ReadonlyMap<string, unknown>): TokenFigures | undefined {
-  const metadata = geminiUsage.safeParse(members.get('usageMetadata'));
-  if (metadata.success) return stated(metadata.data);
-  for (const path of USAGE_PATHS) {
-    const parsed = usage.safeParse(members.get(path));
-    if (parsed.success) return stated(parsed.data);
+/** Gemini bills thoughts as output and the results of tools as input. All four add up to its total. */
+function geminiCounts(usage: unknown): Counts {
+  return {
+    input: sum(countOf(usage, 'promptTokenCount'), countOf(usage, 'toolUsePromptTokenCount')),
+    output: sum(countOf(usage, 'candidatesTokenCount'), countOf(usage, 'thoughtsTokenCount')),
+    cachedInput: countOf(usage, 'cachedContentTokenCount'),
+  };
+}
+
+/** Members that may hold `usage`, beside the root: OpenAI Responses, Anthropic, Cohere, Groq. */
+const USAGE_PARENTS = ['response', 'message', 'delta', 'x_groq'];
+
+function readUsage(root: unknown): TokenFigures | undefined {
+  for (const parent of [root, ...USAGE_PARENTS.map((name) => memberOf(root, name))]) {
+    const usage = memberOf(parent, 'usage');
+    // Cohere has the counts one level deeper.
+    const counts = memberOf(usage, 'tokens') ?? usage;
+    if (typeof counts !== 'object' || counts === null) continue;
+    const figures = reported('prompt_tokens' in counts ? chatCounts(counts) : messageCounts(counts));
+    if (figures !== undefined) return figures;
   }
   return undefined;
 }
 
-/** The model an answer or event names. */
-export function readModel(members: ReadonlyMap<string, unknown>): unknown {
-  return MODEL_PATHS.map((path) => members.get(path)).find((model) => model !== undefined);
+/** OpenAI and most others, Gemini, OpenAI Responses, Anthropic. */
+function readModel(root: unknown): string | undefined {
+  const model =
+    memberOf(root, 'model') ??
+    memberOf(root, 'modelVersion') ??
+    memberOf(memberOf(root, 'response'), 'model') ??
+    memberOf(memberOf(root, 'message'), 'model');
+  return toModelName(model);
 }
 
-/** Only what was said; undefined when that is nothing. */
-function stated(figures: { readonly [kind in TokenKind]?: number | undefined }): TokenFigures | undefined {
-  const said = tokenKinds.flatMap((kind) =>
-    figures[kind] === undefined ? [] : [[kind, figures[kind]] as const],
+function memberOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
+}
+
+/** A count that is no whole number from 0 on is left out, as if it had not been reported. */
+function countOf(value: unknown, name: string): number | undefined {
+  const count = memberOf(value, name);
+  return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count : undefined;
+}
+
+/** Only the counts that were reported; undefined when there are none. */
+function reported(counts: Counts): TokenFigures | undefined {
+  const entries = tokenKinds.flatMap((kind) =>
+    counts[kind] === undefined ? [] : [[kind, counts[kind]] as const],
   );
-  return said.length === 0 ? undefined : Object.fromEntries(said);
+  return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
 function sum(a: number | undefined, b: number | undefined): number | undefined {

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { MAX_JSON_ANSWER_BYTES } from '../../lib/limits.ts';
 import type { ProviderId } from '../../lib/providers/catalogue.ts';
 import { json } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
@@ -166,6 +167,32 @@ describe('the next page', () => {
       expect(answer.toString('hex')).toBe(bytes.toString('hex'));
     },
   );
+
+  test('is rewritten as the answer streams: its beginning is here before its end is sent', async () => {
+    let sendEnd = () => {};
+    const mayEnd = new Promise<void>((resolve) => {
+      sendEnd = resolve;
+    });
+    world.providers.answerNextWith(async (_call, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.write(`{"next":"${origin()}/v2/x","data":`);
+      await mayEnd;
+      response.end('1}');
+    });
+    const reader = (await through('firecrawl')).body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (!text.endsWith('"data":')) text += (await reader?.read())?.value ?? '';
+    expect(text).toBe(`{"next":"${led}/v2/x","data":`);
+    sendEnd();
+    expect(await reader?.read()).toMatchObject({ value: '1}' });
+  });
+
+  test('is rewritten in an answer of any size', async () => {
+    const body = (base: string) =>
+      `{"data":"${'é'.repeat(MAX_JSON_ANSWER_BYTES / 2)}","next":"${base}/v2/x"}`;
+    const text = await textOf(body(origin()), 1024 * 1024);
+    expect(text === body(led)).toBe(true);
+  });
 
   test('is looked for in JSON alone', async () => {
     const text = `{"next":"${origin()}/v2/x"}`;

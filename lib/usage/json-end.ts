@@ -1,0 +1,83 @@
+/**
+ * Keeps a JSON answer while it passes by, within a fixed amount of memory, and parses what it kept. An answer that is
+ * too long to keep is read from its end: providers write the token counts behind the text, images and vectors.
+ */
+
+/** The most that is kept of one answer. A chat answer is far below it; images and vectors can be above. */
+const MAX_KEPT_BYTES = 1024 * 1024;
+/** What is left of a longer answer is at least this much of its end. */
+const MIN_END_BYTES = 64 * 1024;
+/** How many places in the end of a longer answer are tried, and of how long a text. Bounds the time it takes. */
+const MAX_TRIES = 8;
+const MAX_TRIED_CHARACTERS = 64 * 1024;
+
+const decoder = new TextDecoder();
+
+export class JsonEnd {
+  #kept = new Uint8Array(0);
+  #length = 0;
+  #isWhole = true;
+
+  /** Copies the chunk, so that no buffer of the connection stays in memory because of it. */
+  append(chunk: Uint8Array): void {
+    if (this.#length + chunk.length > MAX_KEPT_BYTES) this.#keepEnd(MIN_END_BYTES);
+    if (this.#length + chunk.length > MAX_KEPT_BYTES) this.#keepEnd(0);
+    const part = chunk.subarray(-MAX_KEPT_BYTES);
+    this.#reserve(this.#length + part.length);
+    this.#kept.set(part, this.#length);
+    this.#length += part.length;
+  }
+
+  /** The text that was kept: the whole answer, or its end. */
+  text(): string {
+    return decoder.decode(this.#kept.subarray(0, this.#length));
+  }
+
+  get isWhole(): boolean {
+    return this.#isWhole;
+  }
+
+  #keepEnd(bytes: number): void {
+    this.#isWhole = false;
+    const end = Math.min(this.#length, bytes);
+    this.#kept.copyWithin(0, this.#length - end, this.#length);
+    this.#length = end;
+  }
+
+  #reserve(bytes: number): void {
+    if (bytes <= this.#kept.length) return;
+    const larger = new Uint8Array(Math.min(MAX_KEPT_BYTES, Math.max(bytes, 2 * this.#kept.length)));
+    larger.set(this.#kept.subarray(0, this.#length));
+    this.#kept = larger;
+  }
+}
+
+/** The value, or undefined where the text is not JSON. */
+export function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** A member that can hold counts or a model's name. */
+const MEMBER = /[{,]\s*("(?:usage|usageMetadata|model|modelVersion)"\s*:)/g;
+
+/**
+ * The last members of a JSON object, or the last objects of a JSON array, from the end of its text. Undefined where none
+ * of the named members is among them. The text must reach to the end of the answer.
+ *
+ * An opening bracket in front of the end of a JSON text gives JSON only if the end begins at a member of the outermost
+ * object. A member that is nested deeper leaves a closing bracket too many, so its counts are never taken.
+ */
+export function parseEnd(text: string): unknown {
+  const end = text.slice(-MAX_TRIED_CHARACTERS).trimEnd();
+  const opening = end.endsWith(']') ? '[{' : '{';
+  const members = [...end.matchAll(MEMBER)].slice(-MAX_TRIES);
+  for (const { 0: match, 1: name = '', index } of members) {
+    const parsed = parseJson(opening + end.slice(index + match.length - name.length));
+    if (parsed !== undefined) return parsed;
+  }
+  return undefined;
+}

@@ -1,0 +1,95 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { modelsInJson } from '../../lib/guards/models-in-json.ts';
+
+describe('every model that a text names is found', () => {
+  test.each<[string, string, readonly string[], boolean]>([
+    ['a model', '{"model":"a"}', ['a'], true],
+    ['a member that is there twice', '{"model":"a","model":"b"}', ['a', 'b'], true],
+    ['another case', '{"model":"a","MODEL":"b"}', ['a', 'b'], true],
+    ['an escaped name', '{"m\\u006fdel":"a"}', ['a'], true],
+    ['a name in full-width letters', '{"ｍｏｄｅｌ":"a"}', ['a'], false],
+    ['an escaped value', '{"model":"\\u0061\\/b"}', ['a/b'], true],
+    ['a list', '{"models":["a","b"],"fallback_models":["c"]}', ['a', 'b', 'c'], false],
+    ['a nested model', '{"x":[{"y":{"model":"a"}}]}', ['a'], false],
+    ['no model', '{"remodel":1,"modeled":{},"x":["model"]}', [], false],
+    ['a schema', '{"properties":{"model":{"type":"string"}},"$defs":{"model":{}}}', [], false],
+    ['a model inside a schema', '{"properties":{"x":{"model":"a"}}}', ['a'], false],
+    ['white space', ' \t\r\n{ "model" \n:\t"a" } ', ['a'], true],
+  ])('%s', (_what, text, models, isNamed) => {
+    expect(modelsInJson(text)).toEqual({ models, isNamed });
+  });
+});
+
+describe('a text is refused that', () => {
+  test.each([
+    ['holds an object as a model', '{"model":{"id":"a"}}'],
+    ['holds a number as a model', '{"model":1}'],
+    ['holds null as a model', '{"model":null}'],
+    ['nests lists of models', '{"models":[["a"]]}'],
+    ['holds an object in a list of models', '{"models":[{"id":"a"}]}'],
+    ['is an array', '[{"model":"a"}]'],
+    ['is a string', '"model"'],
+    ['is empty', ''],
+    ['has a comment', '{"model":"a"/* ,"model":"b" */}'],
+    ['has a comment on a line', '{"model":"a"} // "model":"b"'],
+    ['has a comma too many', '{"model":"a",}'],
+    ['has a comma too few', '{"model":"a" "x":1}'],
+    ['has a second value', '{"model":"a"}{"model":"b"}'],
+    ['has a byte order mark', '\ufeff{"model":"a"}'],
+    ['has other white space', '{"model":"a"\u00a0}'],
+    ['has a tab in a string', '{"model":"a\tb"}'],
+    ['has a bad escape', '{"model":"\\x61"}'],
+    ['has a bad number', '{"model":"a","x":01}'],
+    ['is not closed', '{"model":"a"'],
+    ['nests a million arrays and closes none', '['.repeat(1_000_000)],
+    ['nests a million arrays in a member', `{"model":"a","x":${'['.repeat(1_000_000)}`],
+    ['nests arrays for four megabytes', `{"model":"a","x":${'['.repeat(2e6)}${']'.repeat(2e6)}}`],
+    ['nests objects for four megabytes', `{"model":"a","x":${'{"x":'.repeat(7e5)}1${'}'.repeat(7e5)}}`],
+    ['holds two million values', `{"model":"a","x":[${'1,'.repeat(2_000_000)}1]}`],
+  ])('%s', (_what, text) => {
+    expect(modelsInJson(text)).toBeUndefined();
+  });
+});
+
+test('64 levels are allowed, and no more', () => {
+  const nested = (levels: number) => `${'{"x":'.repeat(levels - 1)}{"model":"a"}${'}'.repeat(levels - 1)}`;
+  expect(modelsInJson(nested(64))?.models).toEqual(['a']);
+  expect(modelsInJson(nested(65))).toBeUndefined();
+});
+
+test('what is not JSON is refused, and JSON without models is not', () => {
+  const noise = fc.constantFrom(
+    ...'{}[]:,"\\/*-+.eE019tru \n\t\u000b\ufeff\u2028',
+    'null',
+    '\\u12',
+    '\\ud800',
+    '//',
+  );
+  const edits = fc.array(fc.tuple(fc.nat(), fc.nat(2), noise), { maxLength: 2 });
+  const json = fc.dictionary(fc.string(), fc.jsonValue({ maxDepth: 4 }));
+  const mutated = fc.tuple(json, edits, fc.constantFrom(0, 1)).map(([value, changes, space]) =>
+    changes.reduce(
+      (text, [at, removed, added]) => {
+        const start = at % (text.length + 1);
+        return text.slice(0, start) + added + text.slice(start + removed);
+      },
+      JSON.stringify(value, null, space),
+    ),
+  );
+  const isObject = (text: string) => {
+    try {
+      const value: unknown = JSON.parse(text);
+      return typeof value === 'object' && value !== null && !Array.isArray(value);
+    } catch {
+      return false;
+    }
+  };
+  fc.assert(
+    fc.property(mutated, (text) => {
+      fc.pre(!/model/i.test(text));
+      expect(modelsInJson(text) !== undefined).toBe(isObject(text));
+    }),
+    { numRuns: 3000 },
+  );
+});
