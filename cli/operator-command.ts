@@ -37,7 +37,7 @@ export async function runOperatorCommand(
   }
 }
 
-export function describeFailure(error: unknown): string {
+function describeFailure(error: unknown): string {
   if (error instanceof Problem) return `${error.message} Run this again.`;
   return `Unexpected error: ${Object.values(describeOrigin(error)).join(' ')}`;
 }

@@ -1,15 +1,18 @@
 /** `userkeys <command>`: everything a person types. Each command's code is loaded when the command runs. */
-import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import { isUserId, type UserId } from '../lib/identity/user-id.ts';
+import { Option } from '@commander-js/extra-typings';
 import { createProgram, runCommandLine } from './command-line.ts';
 import type { DevOptions } from './commands/dev.ts';
+import {
+  applyOption,
+  dataOption,
+  lastOption,
+  parsePath,
+  portOption,
+  settingsOption,
+  userOption,
+} from './options.ts';
 
-const DEFAULT_PORT = 3000;
-const MAX_PORT = 65_535;
-const DEFAULT_AUDIT_ENTRIES = 50;
-const MAX_AUDIT_ENTRIES = 99_999;
 const SETTINGS =
   'Needs KV_REST_API_URL, KV_REST_API_TOKEN and VAULT_KEYS, in the environment or an .env file.';
 
@@ -135,12 +138,7 @@ program
   .description(`Print the newest entries of a user’s audit log. ${SETTINGS}`)
   .summary('print a user’s audit log')
   .addOption(userOption())
-  .option(
-    '--last <number>',
-    `print at most this many entries, 1 to ${MAX_AUDIT_ENTRIES}`,
-    parseEntries,
-    DEFAULT_AUDIT_ENTRIES,
-  )
+  .addOption(lastOption())
   .option('--json', 'print one JSON object per line instead of a table')
   .addHelpText(
     'after',
@@ -207,54 +205,10 @@ program
   .addHelpText('after', examples(['npm run legacy:scan -- ../my-app', 'npm run legacy:scan -- src --fail']))
   .action(async (paths, options) => {
     const { legacyScan } = await import('./commands/legacy-scan.ts');
-    process.exitCode = legacyScan({ paths: paths ?? ['.'], ...options });
+    process.exitCode = legacyScan({ paths: paths?.length ? paths : ['.'], ...options });
   });
 
 await runCommandLine(program);
-
-function portOption() {
-  return new Option('--port <number>', 'port of the functions; the next free one if it is taken')
-    .default(DEFAULT_PORT)
-    .argParser(parsePort);
-}
-
-function dataOption() {
-  return new Option('--data <directory>', 'where keys and data are kept between runs').default('.userkeys');
-}
-
-function userOption() {
-  return new Option('--user <sub>', 'the `sub` of the user’s session token')
-    .argParser(parseUser)
-    .makeOptionMandatory();
-}
-
-function applyOption() {
-  return new Option('--apply', 'write; without it, only report what would be moved');
-}
-
-function settingsOption() {
-  return new Option('--settings <file>', 'file with the deployment’s variables, such as VAULT_KEYS');
-}
-
-function parsePort(text: string): number {
-  if (/^\d{1,5}$/.test(text) && Number(text) <= MAX_PORT) return Number(text);
-  throw new InvalidArgumentError(`Give a number from 0 to ${MAX_PORT}.`);
-}
-
-function parseEntries(text: string): number {
-  if (/^[1-9]\d{0,4}$/.test(text)) return Number(text);
-  throw new InvalidArgumentError(`Give a number from 1 to ${MAX_AUDIT_ENTRIES}.`);
-}
-
-function parseUser(text: string): UserId {
-  if (isUserId(text)) return text;
-  throw new InvalidArgumentError('Give 1 to 255 printable ASCII characters.');
-}
-
-function parsePath(path: string, previous: readonly string[] | undefined): readonly string[] {
-  if (existsSync(path)) return [...(previous ?? []), path];
-  throw new InvalidArgumentError('There is no such file or directory.');
-}
 
 function devOptions({ port, data }: { readonly port: number; readonly data: string }): DevOptions {
   const directory = process.cwd();

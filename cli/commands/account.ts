@@ -57,7 +57,7 @@ async function confirmErasure(user: UserId, storeHost: string): Promise<boolean>
     return false;
   }
   const message = `Type the user’s id to erase everything about them from ${storeHost}`;
-  const answer = await text({ message, output: process.stderr });
+  const answer = await text({ message, output: process.stderr, withGuide: false });
   return !isCancel(answer) && answer === user;
 }
 

@@ -1,4 +1,4 @@
-/** The names in one file that stand for the process, its environment, or something of a known package. */
+/** Which names in a file refer to the process, to its environment, or to an export of a known package. */
 import { type Node, type Program, Visitor } from 'oxc-parser';
 import type { Kind } from './finding.ts';
 import { findPackage } from './known-packages.ts';
@@ -7,9 +7,9 @@ import { bare, memberName, requiredModule, takenNames } from './syntax.ts';
 export type FileNames = {
   isProcess(node: Node): boolean;
   isEnvironment(node: Node): boolean;
-  /** What building or calling this makes, if it is something of a known package. */
+  /** What calling or constructing this creates, if it comes from a known package. */
   madeBy(callee: Node): { readonly kind: Kind; readonly what: string } | undefined;
-  /** Variables declared at the top of the module. */
+  /** Variables declared at module level. */
   readonly atTop: ReadonlySet<string>;
 };
 

@@ -5,11 +5,11 @@ export const KINDS = {
   'read-at-load': 'reads a provider’s variable while the module loads',
   write: 'writes a provider’s variable',
   'read-by-name': 'reads a variable whose name is computed',
-  captured: 'keeps the environment object from while the module loads',
+  captured: 'stores the environment object while the module loads',
   'client-at-load': 'builds an SDK client while the module loads',
-  'client-kept': 'keeps an SDK client from one request to the next',
-  memoised: 'remembers results from one request to the next',
-  queue: 'queues work of several requests together',
+  'client-kept': 'shares an SDK client between requests',
+  memoised: 'shares cached results between requests',
+  queue: 'puts work of several requests into one queue',
   emitter: 'shares an emitter between requests',
 } as const;
 
@@ -21,6 +21,6 @@ export type Finding = {
   readonly line: number;
   readonly column: number;
   readonly kind: Kind;
-  /** The variable, or what the thing was imported as and from. */
+  /** The variable, or the package that it comes from. */
   readonly what: string;
 };

@@ -1,9 +1,9 @@
-/** Packages whose exports matter to the scan. */
+/** Packages whose use the scan reports. */
 import type { Kind } from './finding.ts';
 
 /**
- * `exports` lists the names that count; without it every export does. SDKs that read the environment on each
- * call (the AI SDK's providers) are not here: built at module level, they still see the caller's key.
+ * `exports` lists the exports that are reported; without it, all are. SDKs that read the environment on each call
+ * (the AI SDK's providers) are left out: built at module level, they still see the caller's key.
  */
 type Known = { readonly kind: Kind; readonly exports?: readonly string[] };
 

@@ -1,4 +1,4 @@
-/** Finds, in one file, what still depends on the environment or is shared between requests. */
+/** Finds the places in one file that depend on the environment or share something between requests. */
 import { type Node, parseSync, Visitor } from 'oxc-parser';
 import { catalogue } from '../../lib/providers/catalogue.ts';
 import { type FileNames, readFileNames } from './file-names.ts';
@@ -7,11 +7,11 @@ import { bare, memberName, sources, takenNames } from './syntax.ts';
 
 const VARIABLES: ReadonlySet<string> = new Set(catalogue.flatMap(({ variables }) => variables));
 
-/** What is found, in order of place; undefined when the file cannot be parsed. */
+/** Findings in the order of the source; undefined when the file cannot be parsed. */
 export function scanSource(file: string, source: string): readonly Finding[] | undefined {
   const { program, errors } = parseSync(file, source, {
     sourceType: 'unambiguous',
-    // Plenty of JSX is in files named .js.
+    // Files named .js often contain JSX.
     ...(/\.[cm]?js$/.test(file) ? { lang: 'jsx' } : {}),
   });
   if (errors.some(({ severity }) => severity === 'Error')) return undefined;
@@ -26,9 +26,9 @@ export function scanSource(file: string, source: string): readonly Finding[] | u
 }
 
 function visit(names: FileNames, note: (kind: Kind, what: string, node: Node) => void): Visitor {
-  /** How many functions the visited code is inside of; 0: it runs while the module loads. */
+  /** How many functions surround the visited code. 0: the code runs while the module loads. */
   let depth = 0;
-  /** Nodes that something around them has dealt with, or that run where they stand. */
+  /** Nodes that are written to, and functions that are called where they are defined. */
   const written = new Set<Node>();
   const immediate = new Set<Node>();
 
@@ -61,7 +61,7 @@ function visit(names: FileNames, note: (kind: Kind, what: string, node: Node) =>
     'FunctionExpression:exit': leave,
     ArrowFunctionExpression: enter,
     'ArrowFunctionExpression:exit': leave,
-    // A field that is not static gets its value when an object is built.
+    // A field that is not static is set when an object is constructed.
     PropertyDefinition(node) {
       if (node.static) immediate.add(node);
       enter(node);
@@ -102,7 +102,7 @@ function visit(names: FileNames, note: (kind: Kind, what: string, node: Node) =>
       }
       const made = depth === 0 ? madeBy(node) : undefined;
       if (made) note(made.kind, made.what, node);
-      // `cache.set(user, new OpenAI())`, where `cache` outlives the request.
+      // `cache.set(user, new OpenAI())` with a `cache` that outlives the request.
       if (depth > 0 && callee.type === 'MemberExpression' && isAtTop(callee.object, names)) {
         for (const argument of node.arguments) noteKept(argument);
       }
@@ -115,7 +115,7 @@ function visit(names: FileNames, note: (kind: Kind, what: string, node: Node) =>
   });
 }
 
-/** Whether this is a variable of the module, or something in one. */
+/** Whether this is a module-level variable, or a member of one. */
 function isAtTop(node: Node, names: FileNames): boolean {
   const target = bare(node);
   if (target.type === 'Identifier') return names.atTop.has(target.name);

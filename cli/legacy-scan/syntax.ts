@@ -1,7 +1,7 @@
-/** Small questions about nodes of a syntax tree. */
+/** Reads nodes of a syntax tree. */
 import type { Node } from 'oxc-parser';
 
-/** What an expression is without the TypeScript, parentheses, `await` and `?.` around it. */
+/** The expression without type assertions, parentheses, `await` and `?.` around it. */
 export function bare(node: Node): Node {
   switch (node.type) {
     case 'TSAsExpression':
@@ -32,7 +32,7 @@ function textOf(node: Node): string | undefined {
   return undefined;
 }
 
-/** `require('x')` and `await import('x')`: the x. */
+/** The `x` of `require('x')` or `await import('x')`. */
 export function requiredModule(node: Node): string | undefined {
   const asked = bare(node);
   if (asked.type === 'ImportExpression') return textOf(asked.source);
@@ -42,7 +42,7 @@ export function requiredModule(node: Node): string | undefined {
   return argument && textOf(argument);
 }
 
-/** The names that a destructuring takes, each with the name it gets where that is a plain one. */
+/** The properties that a destructuring pattern reads, each with its variable if that is a plain name. */
 export function takenNames(
   pattern: Node,
 ): readonly { readonly name: string; readonly as: string | undefined }[] {
@@ -56,7 +56,7 @@ export function takenNames(
   });
 }
 
-/** The expressions that a value may come from: both sides of `a ?? b`, both arms of a condition. */
+/** The expressions that a value can come from: both sides of `a ?? b`, both branches of a condition. */
 export function sources(node: Node): readonly Node[] {
   const value = bare(node);
   if (value.type === 'LogicalExpression') return [...sources(value.left), ...sources(value.right)];

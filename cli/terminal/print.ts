@@ -60,7 +60,7 @@ export function printTable(header: readonly string[], rows: readonly (readonly s
 
 /** Aligned columns. Colours do not count towards the width of a cell. */
 function printRows(rows: readonly (readonly string[])[]): void {
-  const table = new Table({ chars: NO_BORDER, style: { 'padding-left': 0, 'padding-right': 0 } });
+  const table = new Table({ chars: NO_BORDER, style: { border: [], 'padding-left': 0, 'padding-right': 0 } });
   table.push(...rows.map((row) => [...row]));
   for (const line of table.toString().split('\n')) print(line.trimEnd());
 }

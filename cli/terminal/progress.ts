@@ -20,7 +20,8 @@ export async function withProgress<T>(
     const result = await task((done) => {
       spinner.text = text(done);
     });
-    spinner.stopAndPersist({ symbol: '-', text: text(total) });
+    spinner.stop();
+    process.stderr.write(`  ${text(total)}\n`);
     return result;
   } finally {
     spinner.stop();
@@ -44,5 +45,5 @@ export async function withSpinner<T>(
 
 /** Standard input stays untouched, so Ctrl-C ends the process as usual. */
 function startSpinner(label: string): ReturnType<typeof ora> {
-  return ora({ text: label, stream: process.stderr, indent: 2, discardStdin: false }).start();
+  return ora({ text: label, stream: process.stderr, prefixText: ' ', discardStdin: false }).start();
 }

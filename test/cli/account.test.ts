@@ -1,6 +1,7 @@
 /** `npm run account` as an operator runs it. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
+import { json } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
 import { type RunningKv, startKv } from '../../dev/kv/start-kv.ts';
 import type { Kv } from '../../lib/kv/kv.ts';
@@ -89,8 +90,10 @@ describe('npm run account', () => {
   });
 
   test('does not take an answer of an unexpected shape for an erased user', async () => {
-    const server = createServer((_request, response) => {
-      response.writeHead(200).end(JSON.stringify([{ result: { odd: 'answer' } }, { result: null }]));
+    const server = createServer(async (request, response) => {
+      const commands: unknown = await json(request);
+      const answers = Array.isArray(commands) ? commands.map(() => ({ result: { odd: 'answer' } })) : [];
+      response.writeHead(200).end(JSON.stringify(answers));
     }).listen(0, '127.0.0.1');
     await once(server, 'listening');
     onTestFinished(() => void server.close());

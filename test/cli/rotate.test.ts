@@ -2,7 +2,8 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { buffer } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { rotate as rotateCommand } from '../../cli/commands/rotate.ts';
 import { type RunningKv, startKv } from '../../dev/kv/start-kv.ts';
 import type { Kv } from '../../lib/kv/kv.ts';
 import { dumpStore } from '../account/store-dump.ts';
@@ -37,6 +38,31 @@ async function rotate(vaultKeys: readonly string[], ...args: readonly string[]):
   }
   return ran;
 }
+/** Runs the command in this process, which is faster, on the store at that address. */
+async function rotateHere(url: string, vaultKeys: readonly string[]): Promise<Pick<Ran, 'code' | 'text'>> {
+  vi.stubEnv('KV_REST_API_URL', url);
+  vi.stubEnv('KV_REST_API_TOKEN', store.token);
+  vi.stubEnv('VAULT_KEYS', vaultKeys.join(','));
+  let text = '';
+  const keep = (chunk: string | Uint8Array) => {
+    text += String(chunk);
+    return true;
+  };
+  const spies = [
+    vi.spyOn(process.stdout, 'write').mockImplementation(keep),
+    vi.spyOn(process.stderr, 'write').mockImplementation(keep),
+    // The command replaces it.
+    vi.spyOn(console, 'error'),
+  ];
+  try {
+    const code = await rotateCommand({});
+    return { code, text };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+    vi.unstubAllEnvs();
+  }
+}
+
 /** A front end of the store at which one request, counted from 1, fails. */
 async function startFront() {
   let requests = 0;
@@ -171,17 +197,16 @@ describe('npm run rotate', () => {
 
   test('whichever KV request fails, it exits with 1 and says nothing about removable keys', async () => {
     const front = await startFront();
-    const env = { KV_REST_API_URL: front.url, KV_REST_API_TOKEN: store.token, VAULT_KEYS: `${k2},${k1}` };
-    let survived = 0;
+    const lost: number[] = [];
     for (let failing = 1; ; failing += 1) {
       await fill(k1, `user-${failing}`);
       front.failAt(failing);
-      const { code, text } = await runUserkeys(['rotate'], env);
+      const { code, text } = await rotateHere(front.url, [k2, k1]);
       if (front.requests() < failing) {
         expect(text).toContain('k1 can be removed from VAULT_KEYS');
         break;
       }
-      if (code === 0) survived += 1;
+      if (code === 0) lost.push(failing);
       else {
         expect(code).toBe(1);
         expect(text.match(/✗/g)).toHaveLength(1);
@@ -191,8 +216,8 @@ describe('npm run rotate', () => {
       }
     }
     expect(front.requests()).toBeGreaterThan(8);
-    // Notes in the users' audit logs may be lost; nothing else may.
-    expect(survived).toBe(1);
+    // Entries in the users' audit logs may be lost; nothing else may.
+    expect(lost).toHaveLength(1);
   });
 
   test('exits with 2 and says why for a wrong command line', async () => {

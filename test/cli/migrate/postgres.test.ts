@@ -1,6 +1,5 @@
 /** From the old PostgreSQL schema, in a real PostgreSQL, into a real KV. */
-import { once } from 'node:events';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type RunningKv, startKv } from '../../../dev/kv/start-kv.ts';
 import { newMasterKey, newProviderKey } from '../../support/start-world.ts';
 import { runMigrate, startMigrate } from './run-migrate.ts';
@@ -248,10 +247,11 @@ describe.skipIf(bin === undefined)('from PostgreSQL', () => {
     );
 
     const { child, finished } = startMigrate(['postgres', '--apply'], env);
-    const stderr = child.stderr ?? child;
-    while (writes().length < (rows.length + USERS) / 2 && child.exitCode === null) {
-      await Promise.race([once(stderr, 'data'), finished]);
-    }
+    const enough = (rows.length + USERS) / 2;
+    await vi.waitUntil(() => writes().length >= enough || child.exitCode !== null, {
+      timeout: 120_000,
+      interval: 20,
+    });
     child.kill('SIGKILL');
     expect((await finished).code).toBeNull();
     const half = writes().length;
