@@ -73,6 +73,7 @@ export async function dev({ root, directory, dataDirectory, port }: DevOptions):
 
     printWelcome({
       command: 'dev',
+      npmScript: 'dev',
       env: environment(),
       url,
       wantedPort: port,

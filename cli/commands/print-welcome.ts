@@ -14,13 +14,14 @@ export function printWelcome(shown: {
   readonly url: string;
   readonly wantedPort: number;
   readonly parts: Parts;
-  /** The npm script that was run. */
   readonly command: string;
+  /** The npm script that runs this command. */
+  readonly npmScript: string;
   /** What the functions are configured with. */
   readonly env: Variables;
   readonly functionsNote: string;
 }): void {
-  const { command, env, url, wantedPort, parts, functionsNote } = shown;
+  const { command, npmScript, env, url, wantedPort, parts, functionsNote } = shown;
   printTitle(command, 'Ctrl-C stops everything; stored data is kept');
   printTakenPort(url, wantedPort);
   printAddresses([
@@ -29,7 +30,7 @@ export function printWelcome(shown: {
     { name: 'Key store', ...parts.keyStore },
     { name: 'Issuer', ...parts.issuer },
   ]);
-  printLocalModeNote(env, command);
+  printLocalModeNote(env, npmScript);
   printCommands('Try it', [
     tokenCommand(parts.tokenUrl),
     [
@@ -70,10 +71,10 @@ export function printConfigurationErrors(env: Variables): void {
 }
 
 /** Local mode is the default, so a developer has to be told that it writes keys to a file, and how to avoid it. */
-function printLocalModeNote(env: Variables, command: string): void {
+function printLocalModeNote(env: Variables, npmScript: string): void {
   if (decideMode(env) !== 'local') return;
   const file = relative(process.cwd(), env.ENV_FILE ?? '.env');
   print(caution(`Local mode: saved keys also go to ${file}, in plain text, and all users share them.`));
-  print(faint(`To keep users apart and keys in the store only: DEPLOY_ENV=production npm run ${command}`));
+  print(faint(`To keep users apart and keys in the store only: DEPLOY_ENV=production npm run ${npmScript}`));
   print();
 }

@@ -39,7 +39,8 @@ export async function vercel({ directory, dataDirectory, port }: DevOptions): Pr
     url = functions.url;
     welcomed = true;
     printWelcome({
-      command: 'dev:vercel',
+      command: 'vercel',
+      npmScript: 'dev:vercel',
       env,
       url,
       wantedPort: port,
