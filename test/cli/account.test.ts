@@ -2,13 +2,16 @@
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
-import { afterEach, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { type RunningKv, startKv } from '../../dev/kv/start-kv.ts';
 import type { Kv } from '../../lib/kv/kv.ts';
 import { dumpStore } from '../account/store-dump.ts';
 import { connect, fillStore, ringOf } from '../rotation/fill-store.ts';
 import { newMasterKey, newProviderKey } from '../support/start-world.ts';
 import { type Ran, runUserkeys } from './run-userkeys.ts';
+
+/** Each test starts several processes, which are slow to start on a busy machine. */
+vi.setConfig({ testTimeout: 90_000 });
 
 const k1 = newMasterKey('k1');
 

@@ -12,6 +12,9 @@ import { newMasterKey, newProviderKey } from '../support/start-world.ts';
 import { temporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 import { type Ran, runUserkeys } from './run-userkeys.ts';
 
+/** Each test starts several processes, which are slow to start on a busy machine. */
+vi.setConfig({ testTimeout: 90_000 });
+
 const [k0, k1, k2] = [newMasterKey('k0'), newMasterKey('k1'), newMasterKey('k2')];
 
 let store: RunningKv;
