@@ -1,5 +1,5 @@
-import { print, printBad, printGood, printTable } from '../terminal/print.ts';
-import { bad, good, strong } from '../terminal/style.ts';
+import { print, printBad, printGood, printTable } from '../../cli/terminal/print.ts';
+import { bad, good, strong } from '../../cli/terminal/style.ts';
 import type { JudgedCall, StoredKeys, Story } from './play-story.ts';
 
 /** Prints what happened, and how it is known. Of keys only the last four characters are shown. */

@@ -1,13 +1,13 @@
 import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, expect, test, vi } from 'vitest';
+import { describeEvent } from '../../cli/terminal/describe-event.ts';
 import { watchSources } from '../../dev/host/watch-sources.ts';
 import { onFreePort } from '../../dev/parts/on-free-port.ts';
 import { createStopList } from '../../dev/parts/stop-list.ts';
 import { inheritedEnvironment, readConfiguration } from '../../dev/settings/configuration.ts';
 import { loadVaultKeys } from '../../dev/settings/vault-keys.ts';
 import { writePrivateFile } from '../../dev/state/private-file.ts';
-import { describeEvent } from '../../dev/terminal/describe-event.ts';
 import { parseMasterKeys } from '../../lib/vault/master-keys.ts';
 import { temporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 

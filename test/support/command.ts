@@ -4,7 +4,7 @@ import { dirname, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { onTestFinished, vi } from 'vitest';
 
-const CLI = resolve(import.meta.dirname, '../../dev/cli.ts');
+const CLI = resolve(import.meta.dirname, '../../cli/userkeys.ts');
 /** A slow machine may take this long to start, or to stop. */
 const PATIENCE_MS = 30_000;
 
@@ -24,7 +24,7 @@ export type RunningCommand = {
 };
 
 /**
- * Runs `node dev/cli.ts …` in that directory, as `npm run` does, with that environment and no other variable. No
+ * Runs `node cli/userkeys.ts …` in that directory, as `npm run` does, with that environment and no other variable. No
  * redis-server is on its PATH. It ends with the test, whatever becomes of it.
  */
 export function runCommand(

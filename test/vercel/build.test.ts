@@ -74,7 +74,8 @@ describe('a build', () => {
       JSON.parse(await readFile(join(build.outputDirectory, 'config.json'), 'utf8')),
     );
     const destinationOf = (path: string) =>
-      routes.find(({ src, dest }) => src !== undefined && dest !== undefined && new RegExp(src).test(path))?.dest;
+      routes.find(({ src, dest }) => src !== undefined && dest !== undefined && new RegExp(src).test(path))
+        ?.dest;
     expect(destinationOf('/api/proxy/openai/v1/chat/completions')).toBe('/api/proxy');
     expect(destinationOf('/api/cron/rotate')).toBe('/api/rotate');
     expect(destinationOf('/api/keys/openai')).toBe('/api/userkeys');

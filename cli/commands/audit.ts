@@ -1,0 +1,60 @@
+import { stripVTControlCharacters } from 'node:util';
+import { type AuditEntry, auditFields } from '../../lib/audit/audit-entry.ts';
+import { type AuditPage, readAudit } from '../../lib/audit/audit-log.ts';
+import type { UserId } from '../../lib/identity/user-id.ts';
+import { openDeployment } from '../deployment.ts';
+import { EXIT } from '../exit-codes.ts';
+import { runOperatorCommand } from '../operator-command.ts';
+import { print, printTable } from '../terminal/print.ts';
+import { bad, faint, good } from '../terminal/style.ts';
+
+const PAGE_ENTRIES = 500;
+
+/** Prints the newest `last` entries of a user's audit log, as a table or as one JSON object per line. Reads only. */
+export async function audit({
+  user,
+  last,
+  json = false,
+}: {
+  readonly user: UserId;
+  readonly last: number;
+  readonly json?: boolean | undefined;
+}): Promise<number> {
+  return runOperatorCommand(async () => {
+    const entries = await readNewest(user, last);
+    if (json) for (const entry of entries) process.stdout.write(`${JSON.stringify(entry)}\n`);
+    else printEntries(entries);
+    return EXIT.success;
+  });
+}
+
+async function readNewest(user: UserId, last: number): Promise<readonly AuditEntry[]> {
+  const { kv, clock, auditBounds } = await openDeployment(process.cwd());
+  const entries: AuditEntry[] = [];
+  let cursor: string | undefined;
+  do {
+    const limit = Math.min(PAGE_ENTRIES, last - entries.length);
+    const page: AuditPage = await kv.run(readAudit(user, { limit, cursor }, auditBounds, clock()));
+    entries.push(...page.entries);
+    cursor = page.nextCursor;
+  } while (cursor !== undefined && entries.length < last);
+  return entries;
+}
+
+function printEntries(entries: readonly AuditEntry[]): void {
+  print();
+  if (entries.length === 0) {
+    print(faint('This log is empty.'));
+    return;
+  }
+  printTable(
+    auditFields,
+    entries.map((entry) =>
+      auditFields.map((name) => {
+        const text = stripVTControlCharacters(String(entry[name] ?? ''));
+        if (name !== 'outcome') return text;
+        return text === 'ok' ? good(text) : bad(text);
+      }),
+    ),
+  );
+}

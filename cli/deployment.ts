@@ -1,0 +1,32 @@
+/** A deployment's key store and master keys, opened from an operator's terminal. */
+import { readConfiguration } from '../dev/settings/configuration.ts';
+import type { AuditBounds } from '../lib/audit/audit-log.ts';
+import { loadVaultConfig } from '../lib/config.ts';
+import { createKv } from '../lib/kv/kv.ts';
+import { createUndiciSend } from '../lib/outgoing/undici-send.ts';
+import type { Rotation } from '../lib/rotation/rotation.ts';
+import { loadKeyRing } from '../lib/vault/key-ring.ts';
+import { unwrapWithKms } from '../lib/vault/kms.ts';
+
+export type Deployment = Rotation & {
+  readonly auditBounds: AuditBounds;
+  /** Host of the key store, to be shown before anything is done to it. */
+  readonly storeHost: string;
+};
+
+/**
+ * Reads `KV_REST_API_URL`, `KV_REST_API_TOKEN` and the master keys from the environment, then from `.env.local` and
+ * `.env` in `directory`.
+ *
+ * @throws ConfigError, Problem `vault_unavailable`.
+ */
+export async function openDeployment(directory: string): Promise<Deployment> {
+  const config = loadVaultConfig(await readConfiguration(directory));
+  return {
+    kv: createKv(config.kv, createUndiciSend()),
+    ring: await loadKeyRing(config, unwrapWithKms),
+    clock: () => new Date(),
+    auditBounds: config.audit,
+    storeHost: new URL(config.kv.url).host,
+  };
+}

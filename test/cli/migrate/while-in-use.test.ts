@@ -1,0 +1,112 @@
+/** The migration beside users who go on working. */
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { moveKeys } from '../../../cli/migrate/move-keys.ts';
+import { moveSessions } from '../../../cli/migrate/move-sessions.ts';
+import type { Plan } from '../../../cli/migrate/plan-user.ts';
+import { type RunningKv, startKv } from '../../../dev/kv/start-kv.ts';
+import { loadConfig } from '../../../lib/config.ts';
+import { callStart, markErased } from '../../../lib/kv/erasure.ts';
+import type { Kv } from '../../../lib/kv/kv.ts';
+import { writeStep } from '../../../lib/onboarding/session.ts';
+import { Secret } from '../../../lib/secret.ts';
+import { loadKeyRing } from '../../../lib/vault/key-ring.ts';
+import { newMasterKey, newProviderKey } from '../../support/start-world.ts';
+import { openStored, type Stored, userId } from './stored-users.ts';
+
+let kv: RunningKv;
+let env: Readonly<Record<string, string>>;
+let stored: Stored;
+const longAgo = new Date('2025-01-01T00:00:00Z');
+
+beforeAll(async () => {
+  kv = await startKv({ engine: 'embedded' });
+  env = {
+    DEPLOY_ENV: 'production',
+    KV_REST_API_URL: kv.url,
+    KV_REST_API_TOKEN: kv.token,
+    AUTH_ISSUER: 'https://issuer.example',
+    VAULT_KEYS: newMasterKey(),
+  };
+  stored = await openStored(env);
+});
+afterAll(() => kv.close());
+
+/** The store, with something that happens right after the migration has looked for the first time. */
+function afterFirstLook(happens: () => Promise<unknown>): Kv {
+  let asked = 0;
+  return {
+    async run(query) {
+      const answer = await stored.kv.run(query);
+      asked += 1;
+      if (asked === 1) await happens();
+      return answer;
+    },
+  };
+}
+
+it('a key that its owner saves while it is being moved stays', async () => {
+  const [old, own] = [newProviderKey(), newProviderKey()];
+  const ring = await loadKeyRing({ vaultKeys: loadConfig(env).vaultKeys, wrappedKeys: undefined });
+  const user = userId('anna');
+  const key = { provider: 'openai', key: new Secret(old), createdAt: longAgo, updatedAt: longAgo } as const;
+  const plan: Plan = { user, keys: [key], session: undefined };
+  const saving = afterFirstLook(() => stored.save('anna', 'openai', own, new Date()));
+  expect(await moveKeys({ kv: saving, ring, startedAt: new Date() }, [plan], true)).toEqual([
+    { what: 'key', user, result: 'skipped', reason: 'the user has stored a newer key' },
+  ]);
+  expect(await stored.keysOf('anna')).toEqual({ openai: own });
+});
+
+it('a session that its owner begins while it is being moved stays', async () => {
+  const user = userId('ben');
+  const plan: Plan = { user, keys: [], session: { startedAt: longAgo, doneAt: longAgo, done: ['api-keys'] } };
+  const beginning = afterFirstLook(() => stored.sessionOf('ben'));
+  expect(await moveSessions({ kv: beginning, startedAt: new Date() }, [plan], true)).toEqual([
+    { what: 'session', user, result: 'skipped', reason: 'the user has begun a newer one' },
+  ]);
+  expect(await stored.sessionOf('ben')).toMatchObject({ currentStep: 'api-keys' });
+});
+
+it.each([
+  ['cleo', ['api-keys'], 'try-it'],
+  ['dora', [], 'api-keys'],
+])('a session that its owner has gone on with is not taken for the old one: %s', async (name, done, step) => {
+  const user = userId(name);
+  const plan: Plan = { user, keys: [], session: { startedAt: longAgo, doneAt: longAgo, done } };
+  expect(await moveSessions({ kv: stored.kv, startedAt: new Date() }, [plan], true)).toMatchObject([
+    { result: 'moved' },
+  ]);
+  expect(await moveSessions({ kv: stored.kv, startedAt: new Date() }, [plan], true)).toMatchObject([
+    { result: 'already there' },
+  ]);
+  const revision = done.length > 0 ? 'migrated' : undefined;
+  const session = { startedAt: longAgo.toISOString(), revision, done: new Map() };
+  const next = { v: 1, status: 'completed', doneAt: new Date().toISOString() } as const;
+  expect(await stored.kv.run(writeStep(user, session, step, next, await callStart(user, new Date())))).toBe(
+    true,
+  );
+  expect(await moveSessions({ kv: stored.kv, startedAt: new Date() }, [plan], true)).toMatchObject([
+    { result: 'skipped' },
+  ]);
+});
+
+it('a user who is erased while they are being moved stays erased', async () => {
+  const user = userId('emil');
+  const ring = await loadKeyRing({ vaultKeys: loadConfig(env).vaultKeys, wrappedKeys: undefined });
+  const times = { createdAt: longAgo, updatedAt: longAgo };
+  const plan: Plan = {
+    user,
+    keys: [{ provider: 'openai', key: new Secret(newProviderKey()), ...times }],
+    session: { startedAt: longAgo, doneAt: longAgo, done: ['api-keys'] },
+  };
+  const startedAt = new Date();
+  const erasing = async () => stored.kv.run(markErased(await callStart(user, new Date())));
+  const erased = { user, result: 'skipped', reason: 'the user has been erased meanwhile' };
+  expect(await moveKeys({ kv: afterFirstLook(erasing), ring, startedAt }, [plan], true)).toEqual([
+    { what: 'key', ...erased },
+  ]);
+  expect(await moveSessions({ kv: stored.kv, startedAt }, [plan], true)).toEqual([
+    { what: 'session', ...erased },
+  ]);
+  expect(await stored.keysOf('emil')).toEqual({});
+});
