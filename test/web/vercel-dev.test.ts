@@ -1,7 +1,7 @@
 import { describe } from 'vitest';
-import { mainFlow } from './main-flow.ts';
 import { chromiumPath } from './support/chromium.ts';
 import { startVercelSite } from './support/start-site.ts';
+import { describeUserJourney } from './user-journey.ts';
 
 /** Installing the CLI, the first time. */
 const START_TIMEOUT_MS = 600_000;
@@ -12,6 +12,6 @@ describe.skipIf(chromiumPath === undefined)(
   'a new user, under vercel dev',
   { timeout: STEP_TIMEOUT_MS },
   () => {
-    mainFlow(startVercelSite, { start: START_TIMEOUT_MS, wait: 90_000 });
+    describeUserJourney(startVercelSite, { start: START_TIMEOUT_MS, wait: 90_000 });
   },
 );

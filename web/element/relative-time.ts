@@ -1,3 +1,5 @@
+import { html, type TemplateResult } from 'lit';
+
 const UNITS = [
   ['year', 31_536_000],
   ['month', 2_592_000],
@@ -7,7 +9,7 @@ const UNITS = [
   ['minute', 60],
 ] as const;
 
-/** "5 minutes ago", "yesterday"; "just now" within a minute, and for a clock that runs ahead. */
+/** "5 minutes ago" or "yesterday". "just now" for less than a minute, and for times in the future. */
 export function relativeTime(isoTime: string, now: Date = new Date(), locale?: string): string {
   const seconds = (now.getTime() - Date.parse(isoTime)) / 1000;
   const [unit, length] = UNITS.find(([, unitSeconds]) => seconds >= unitSeconds) ?? ['second', 1];
@@ -16,7 +18,12 @@ export function relativeTime(isoTime: string, now: Date = new Date(), locale?: s
   return format.format(-Math.floor(seconds / length), unit);
 }
 
-/** The exact time, in words, in the reader's time zone. */
+/** The exact date and time, in the reader's time zone. */
 export function exactTime(isoTime: string, locale?: string): string {
   return new Date(isoTime).toLocaleString(locale ?? 'en', { dateStyle: 'long', timeStyle: 'short' });
+}
+
+/** A `<time>` element with the relative time. Its tooltip has the exact time. */
+export function relativeTimeElement(isoTime: string): TemplateResult {
+  return html`<time datetime=${isoTime} title=${exactTime(isoTime)}>${relativeTime(isoTime)}</time>`;
 }

@@ -1,6 +1,6 @@
 import { css } from 'lit';
 
-export const activityStyles = css`
+export const activityPanelStyles = css`
   :host {
     display: block;
   }

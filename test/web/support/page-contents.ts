@@ -2,7 +2,7 @@
 import type { BrowserContext, Page } from 'playwright-core';
 
 /** What a context printed to its console and which addresses it asked for, from now on. */
-export function recordTraces(context: BrowserContext): {
+export function recordConsoleAndUrls(context: BrowserContext): {
   readonly console: string[];
   readonly urls: string[];
 } {
@@ -18,7 +18,7 @@ export function recordTraces(context: BrowserContext): {
  * Everything the page holds, as one text: markup with every shadow root, values of fields, the properties of
  * custom elements, storage, IndexedDB, cookies, history and address.
  */
-export async function everythingOn(page: Page): Promise<string> {
+export async function dumpPage(page: Page): Promise<string> {
   return page.evaluate(async () => {
     const found: unknown[] = [location.href, document.title, document.cookie, history.state];
 

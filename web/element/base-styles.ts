@@ -1,7 +1,7 @@
-/** What buttons, fields and messages look like, wherever they stand. */
+/** Styles for buttons, fields and messages, shared by all elements. */
 import { css } from 'lit';
 
-export const controls = css`
+export const baseStyles = css`
   *,
   *::before,
   *::after {

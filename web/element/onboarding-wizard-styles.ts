@@ -1,6 +1,6 @@
 import { css } from 'lit';
 
-export const onboardingWalkStyles = css`
+export const onboardingWizardStyles = css`
   :host {
     display: grid;
     gap: 2rem;

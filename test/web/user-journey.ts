@@ -2,10 +2,10 @@ import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { events, REFUSED_KEY_PREFIX, reset } from '../support/answers.ts';
 import { newProviderKey } from '../support/start-world.ts';
-import { findBarriers } from './support/axe.ts';
+import { findAccessibilityViolations } from './support/axe.ts';
 import { launchChromium } from './support/chromium.ts';
-import { everythingOn, recordTraces } from './support/find-traces.ts';
-import { type KeyPage, keyPage } from './support/key-page.ts';
+import { createKeysPage, type KeysPage } from './support/keys-page.ts';
+import { dumpPage, recordConsoleAndUrls } from './support/page-contents.ts';
 import type { Site } from './support/start-site.ts';
 
 const GEMINI = 'Google Gemini';
@@ -16,13 +16,16 @@ const OPENAI = 'OpenAI';
  * A new user's way through the page, from the first visit to changing keys later. The tests build on each other,
  * as the visit does. `wait` is how long anything on the page may take to appear.
  */
-export function mainFlow(start: () => Promise<Site>, timeoutsMs: { start: number; wait: number }): void {
+export function describeUserJourney(
+  start: () => Promise<Site>,
+  timeoutsMs: { start: number; wait: number },
+): void {
   let site: Site;
   let browser: Browser;
   let context: BrowserContext;
   let page: Page;
-  let person: KeyPage;
-  let traces: ReturnType<typeof recordTraces>;
+  let keysPage: KeysPage;
+  let traces: ReturnType<typeof recordConsoleAndUrls>;
   const keys = {
     wrong: newProviderKey(REFUSED_KEY_PREFIX),
     gemini: newProviderKey('AIza'),
@@ -35,9 +38,9 @@ export function mainFlow(start: () => Promise<Site>, timeoutsMs: { start: number
     [site, browser] = await Promise.all([start(), launchChromium()]);
     context = await browser.newContext();
     context.setDefaultTimeout(timeoutsMs.wait);
-    traces = recordTraces(context);
+    traces = recordConsoleAndUrls(context);
     page = await context.newPage();
-    person = keyPage(page);
+    keysPage = createKeysPage(page);
   }, timeoutsMs.start);
   afterAll(async () => {
     await browser?.close();
@@ -46,29 +49,29 @@ export function mainFlow(start: () => Promise<Site>, timeoutsMs: { start: number
 
   /** No key that was ever typed is anywhere in the page, its storage, its console or an address. */
   async function expectNoKey(): Promise<void> {
-    const everything = [await everythingOn(page), ...traces.console, ...traces.urls].join('\n');
+    const everything = [await dumpPage(page), ...traces.console, ...traces.urls].join('\n');
     for (const [name, key] of Object.entries(keys)) expect(everything.includes(key), name).toBe(false);
   }
 
   test('signs in, and is asked for a first key', async () => {
     await page.goto(site.url);
-    expect(await findBarriers(page)).toEqual([]);
-    await person.signIn(site.url, 'alice');
-    await person.heading('Add your API keys').waitFor();
+    expect(await findAccessibilityViolations(page)).toEqual([]);
+    await keysPage.signIn(site.url, 'alice');
+    await keysPage.heading('Add your API keys').waitFor();
     await page.getByText('No key added yet').waitFor();
-    expect(await findBarriers(page)).toEqual([]);
+    expect(await findAccessibilityViolations(page)).toEqual([]);
   });
 
   test('cannot go on without a key, and is told so', async () => {
-    await person.button('Continue').click();
+    await keysPage.button('Continue').click();
     await page.getByText('Add a key of any provider first.').waitFor();
   });
 
   test('a wrong key is refused with the reason and what to do, and the field is empty again', async () => {
-    await person.openForm(GEMINI);
-    const link = person.card(GEMINI).getByRole('link', { name: 'aistudio.google.com/apikey' });
+    await keysPage.openForm(GEMINI);
+    const link = keysPage.card(GEMINI).getByRole('link', { name: 'aistudio.google.com/apikey' });
     expect(await link.getAttribute('href')).toBe('https://aistudio.google.com/apikey');
-    await person.saveKey(GEMINI, keys.wrong);
+    await keysPage.saveKey(GEMINI, keys.wrong);
     await page.getByText('Google Gemini does not accept this key.').waitFor();
     await page.getByRole('link', { name: 'Open Google Gemini' }).waitFor();
     const field = page.getByLabel('Your Google Gemini API key');
@@ -76,7 +79,7 @@ export function mainFlow(start: () => Promise<Site>, timeoutsMs: { start: number
     expect(await field.getAttribute('type')).toBe('password');
     expect(await field.getAttribute('autocomplete')).toBe('off');
     expect(await field.getAttribute('aria-invalid')).toBe('true');
-    expect(await findBarriers(page)).toEqual([]);
+    expect(await findAccessibilityViolations(page)).toEqual([]);
     await expectNoKey();
   });
 
@@ -90,15 +93,15 @@ export function mainFlow(start: () => Promise<Site>, timeoutsMs: { start: number
       await answered;
       response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
     });
-    await person.saveKey(GEMINI, keys.gemini);
+    await keysPage.saveKey(GEMINI, keys.gemini);
     await page.getByText('Asking Google Gemini whether this key works').waitFor();
-    expect(await findBarriers(page)).toEqual([]);
+    expect(await findAccessibilityViolations(page)).toEqual([]);
     answer();
-    await person.status(GEMINI, 'Valid').waitFor();
-    await person.card(GEMINI).getByText(keys.gemini.slice(-4)).waitFor();
-    await person.card(GEMINI).getByText('Not used yet').waitFor();
-    expect(await person.storedKeys().count()).toBe(1);
-    const added = person.card(GEMINI).getByText('just now');
+    await keysPage.status(GEMINI, 'Valid').waitFor();
+    await keysPage.card(GEMINI).getByText(keys.gemini.slice(-4)).waitFor();
+    await keysPage.card(GEMINI).getByText('Not used yet').waitFor();
+    expect(await keysPage.storedKeys().count()).toBe(1);
+    const added = keysPage.card(GEMINI).getByText('just now');
     expect(await added.getAttribute('title')).toContain(String(new Date().getFullYear()));
     expect(await focusedText(page)).toBe(GEMINI);
     await expectNoKey();
@@ -106,35 +109,35 @@ export function mainFlow(start: () => Promise<Site>, timeoutsMs: { start: number
 
   test('a key that could not be checked is stored, says so, and can be checked again', async () => {
     site.world.providers.answerNextWith(reset);
-    await person.openForm(OPENAI);
-    await person.saveKey(OPENAI, keys.openai);
-    await person.status(OPENAI, 'Not verified').waitFor();
+    await keysPage.openForm(OPENAI);
+    await keysPage.saveKey(OPENAI, keys.openai);
+    await keysPage.status(OPENAI, 'Not verified').waitFor();
     await page.getByText('Saved, but OpenAI could not be asked about it.').waitFor();
-    expect(await findBarriers(page)).toEqual([]);
-    await person.button('Check again: OpenAI').click();
-    await person.status(OPENAI, 'Valid').waitFor();
+    expect(await findAccessibilityViolations(page)).toEqual([]);
+    await keysPage.button('Check again: OpenAI').click();
+    await keysPage.status(OPENAI, 'Valid').waitFor();
     await expectNoKey();
   });
 
   test('a third provider is found by searching', async () => {
     await page.getByRole('searchbox').fill('search agents');
     await page.getByText('2 providers found').waitFor();
-    expect(await findBarriers(page)).toEqual([]);
-    await person.openForm(EXA);
-    await person.saveKey(EXA, keys.exa);
-    await person.status(EXA, 'Valid').waitFor();
+    expect(await findAccessibilityViolations(page)).toEqual([]);
+    await keysPage.openForm(EXA);
+    await keysPage.saveKey(EXA, keys.exa);
+    await keysPage.status(EXA, 'Valid').waitFor();
     await page.getByText('3 keys added').waitFor();
   });
 
   test('a reload in the middle loses nothing', async () => {
-    await person.button('Continue').click();
-    await person.heading('Try it').waitFor();
+    await keysPage.button('Continue').click();
+    await keysPage.heading('Try it').waitFor();
     await page.reload();
-    await person.heading('Try it').waitFor();
-    await person.button('API keys (completed)').click();
-    for (const provider of [GEMINI, EXA, OPENAI]) await person.status(provider, 'Valid').waitFor();
-    await person.button('Continue').click();
-    await person.heading('Try it').waitFor();
+    await keysPage.heading('Try it').waitFor();
+    await keysPage.button('API keys (completed)').click();
+    for (const provider of [GEMINI, EXA, OPENAI]) await keysPage.status(provider, 'Valid').waitFor();
+    await keysPage.button('Continue').click();
+    await keysPage.heading('Try it').waitFor();
   });
 
   test('a first prompt is answered as it is written, paid with the user’s own key', async () => {
@@ -151,7 +154,7 @@ export function mainFlow(start: () => Promise<Site>, timeoutsMs: { start: number
       }),
     );
     await page.getByLabel('Your prompt').fill('Say something.');
-    await person.button('Send').click();
+    await keysPage.button('Send').click();
     await page.getByText('A first piece', { exact: true }).waitFor();
     writeRest();
     await page.getByText('A first piece and the rest.', { exact: true }).waitFor();
@@ -159,48 +162,48 @@ export function mainFlow(start: () => Promise<Site>, timeoutsMs: { start: number
     expect(site.world.calls.map(({ provider, credential }) => [provider, credential])).toEqual([
       ['gemini', keys.gemini],
     ]);
-    expect(await findBarriers(page)).toEqual([]);
+    expect(await findAccessibilityViolations(page)).toEqual([]);
   });
 
   test('finishes, and sees the keys from then on', async () => {
-    await person.button('Continue').click();
-    await person.heading('That’s all it takes').waitFor();
-    expect(await findBarriers(page)).toEqual([]);
-    await person.button('Finish').click();
-    await person.heading('You’re all set').waitFor();
+    await keysPage.button('Continue').click();
+    await keysPage.heading('That’s all it takes').waitFor();
+    expect(await findAccessibilityViolations(page)).toEqual([]);
+    await keysPage.button('Finish').click();
+    await keysPage.heading('You’re all set').waitFor();
     expect(await focusedText(page)).toBe('You’re all set');
-    await person.card(GEMINI).getByText('Used just now').waitFor();
+    await keysPage.card(GEMINI).getByText('Used just now').waitFor();
     await page.reload();
-    await person.heading('API keys').waitFor();
-    await person.card(GEMINI).getByText(/^Used/).waitFor();
-    expect(await findBarriers(page)).toEqual([]);
+    await keysPage.heading('API keys').waitFor();
+    await keysPage.card(GEMINI).getByText(/^Used/).waitFor();
+    expect(await findAccessibilityViolations(page)).toEqual([]);
   });
 
   test('replaces a key: the new one pays from then on', async () => {
-    await person.openForm(GEMINI);
-    await person.saveKey(GEMINI, keys.newGemini);
-    await person.card(GEMINI).getByText(keys.newGemini.slice(-4)).waitFor();
-    await person.card(GEMINI).getByText('Replaced just now').waitFor();
+    await keysPage.openForm(GEMINI);
+    await keysPage.saveKey(GEMINI, keys.newGemini);
+    await keysPage.card(GEMINI).getByText(keys.newGemini.slice(-4)).waitFor();
+    await keysPage.card(GEMINI).getByText('Replaced just now').waitFor();
     site.world.providers.reset();
-    await person.button('Send').click();
+    await keysPage.button('Send').click();
     await page.getByText('Hello from gemini').waitFor();
     expect(site.world.calls.at(-1)?.credential).toBe(keys.newGemini);
   });
 
   test('deletes a key only after being asked, and the focus is never lost', async () => {
-    const opener = person.button('Delete: Exa');
+    const opener = keysPage.button('Delete: Exa');
     await opener.click();
     await page.getByRole('dialog', { name: 'Delete your Exa key?' }).waitFor();
-    expect(await findBarriers(page)).toEqual([]);
+    expect(await findAccessibilityViolations(page)).toEqual([]);
     await page.keyboard.press('Escape');
     expect(await opener.evaluate((element) => element.matches(':focus'))).toBe(true);
     await opener.click();
-    await person.button('Delete key').click();
-    await person.button('Add key: Exa').waitFor();
+    await keysPage.button('Delete key').click();
+    await keysPage.button('Add key: Exa').waitFor();
     expect(await focusedText(page)).toBe('Your keys');
     await page.reload();
-    await person.heading('API keys').waitFor();
-    expect(await person.button('Delete: Exa').count()).toBe(0);
+    await keysPage.heading('API keys').waitFor();
+    expect(await keysPage.button('Delete: Exa').count()).toBe(0);
   });
 
   test('no key is left anywhere, and the console is clean', async () => {
@@ -214,23 +217,23 @@ export function mainFlow(start: () => Promise<Site>, timeoutsMs: { start: number
   test('a second user in another browser sees none of it', async () => {
     const elsewhere = await browser.newContext();
     const otherPage = await elsewhere.newPage();
-    const other = keyPage(otherPage);
+    const other = createKeysPage(otherPage);
     await other.signIn(site.url, 'bob');
     await other.heading('Add your API keys').waitFor();
     await otherPage.getByText('No key added yet').waitFor();
-    const everything = await everythingOn(otherPage);
+    const everything = await dumpPage(otherPage);
     for (const key of Object.values(keys)) expect(everything.includes(key)).toBe(false);
     expect(await other.storedKeys().count()).toBe(0);
     await elsewhere.close();
   });
 
   test('signing out shows nothing of the user, and the next one starts anew in the same browser', async () => {
-    await person.button('Sign out').click();
-    await person.heading('Who are you today?').waitFor();
-    expect(await person.storedKeys().count()).toBe(0);
-    await person.button('bob').click();
+    await keysPage.button('Sign out').click();
+    await keysPage.heading('Who are you today?').waitFor();
+    expect(await keysPage.storedKeys().count()).toBe(0);
+    await keysPage.button('bob').click();
     await page.getByText('No key added yet').waitFor();
-    expect(await person.storedKeys().count()).toBe(0);
+    expect(await keysPage.storedKeys().count()).toBe(0);
   });
 }
 

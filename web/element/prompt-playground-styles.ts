@@ -1,6 +1,6 @@
 import { css } from 'lit';
 
-export const tryItStyles = css`
+export const promptPlaygroundStyles = css`
   :host {
     display: grid;
     gap: 1rem;

@@ -1,7 +1,7 @@
 /** What a person does on the page, in the words they see there. */
 import type { Locator, Page } from 'playwright-core';
 
-export function keyPage(page: Page) {
+export function createKeysPage(page: Page) {
   const button = (name: string | RegExp): Locator => page.getByRole('button', { name, exact: true });
   const heading = (name: string): Locator => page.getByRole('heading', { name, exact: true });
   const card = (provider: string): Locator => page.getByRole('article', { name: provider, exact: true });
@@ -35,4 +35,4 @@ export function keyPage(page: Page) {
   };
 }
 
-export type KeyPage = ReturnType<typeof keyPage>;
+export type KeysPage = ReturnType<typeof createKeysPage>;

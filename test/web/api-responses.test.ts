@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { keyMetadata } from '../../lib/keys/key-metadata.ts';
 import { describeCatalogue } from '../../lib/providers/describe-catalogue.ts';
 import { keyStatus } from '../../lib/vault/key-record.ts';
-import { decodeCatalogue, decodeCheckedKey, decodeStoredKey } from '../../web/client/answers.ts';
 import { readProblem } from '../../web/client/api-error.ts';
-import { callPublicApi } from '../../web/client/call-api.ts';
-import { tokenSubject } from '../../web/client/token-subject.ts';
+import { fetchPublic } from '../../web/client/api-fetch.ts';
+import { parseCheckedKey, parseProviders, parseStoredKey } from '../../web/client/api-responses.ts';
+import { readTokenSubject } from '../../web/client/token-subject.ts';
 
 const stored = {
   provider: 'openai',
@@ -21,25 +21,25 @@ test('a stored key is read as the server’s own schema reads it, in every statu
   for (const status of [...keyStatus.options, 'unreadable']) {
     for (const envFile of [{}, { envFile: 'written' }, { envFile: 'kv-only' }, { envFile: 'env-only' }]) {
       const answer = { ...stored, status, ...envFile };
-      expect(decodeStoredKey(answer)).toEqual(keyMetadata.parse(answer));
+      expect(parseStoredKey(answer)).toEqual(keyMetadata.parse(answer));
     }
   }
 });
 
 test('what is not in the promised form is refused, member by member', () => {
   for (const name of Object.keys(stored)) {
-    expect(() => decodeStoredKey({ ...stored, [name]: {} }), name).toThrow(TypeError);
+    expect(() => parseStoredKey({ ...stored, [name]: {} }), name).toThrow(TypeError);
   }
-  expect(() => decodeStoredKey([])).toThrow(TypeError);
-  expect(() => decodeStoredKey(null)).toThrow(TypeError);
-  expect(() => decodeCheckedKey({ ...stored, verdict: 'maybe' })).toThrow(TypeError);
+  expect(() => parseStoredKey([])).toThrow(TypeError);
+  expect(() => parseStoredKey(null)).toThrow(TypeError);
+  expect(() => parseCheckedKey({ ...stored, verdict: 'maybe' })).toThrow(TypeError);
 });
 
 test('the catalogue is read as it is, and a link in it that is no https address is refused', () => {
   const catalogue: unknown = JSON.parse(JSON.stringify(describeCatalogue()));
-  expect(decodeCatalogue(catalogue)).toEqual(describeCatalogue().providers);
+  expect(parseProviders(catalogue)).toEqual(describeCatalogue().providers);
   const [first] = describeCatalogue().providers;
-  expect(() => decodeCatalogue({ providers: [{ ...first, keyPage: 'javascript:alert(1)' }] })).toThrow(
+  expect(() => parseProviders({ providers: [{ ...first, keyPage: 'javascript:alert(1)' }] })).toThrow(
     TypeError,
   );
 });
@@ -53,13 +53,13 @@ test('an error answer that is no problem document is told by its status alone', 
 
 test('a token never travels in the clear to another machine', async () => {
   for (const apiBase of ['http://keys.example', 'ftp://keys.example', 'keys.example', 'javascript:0']) {
-    await expect(callPublicApi(apiBase, '/api/providers')).rejects.toThrow(TypeError);
+    await expect(fetchPublic(apiBase, '/api/providers')).rejects.toThrow(TypeError);
   }
 });
 
 test('the subject of a token is read with all its characters; what is no token has none', () => {
   const payload = Buffer.from(JSON.stringify({ sub: 'üser|~?>' })).toString('base64url');
-  expect(tokenSubject(`a.${payload}.c`)).toBe('üser|~?>');
+  expect(readTokenSubject(`a.${payload}.c`)).toBe('üser|~?>');
   for (const token of ['', 'a.b.c', 'opaque', `a.${btoa('{"sub":1}')}.c`])
-    expect(tokenSubject(token)).toBeUndefined();
+    expect(readTokenSubject(token)).toBeUndefined();
 });
