@@ -47,42 +47,42 @@ describe.skipIf(chromiumPath === undefined)('limits and activity', () => {
   const chat = async () =>
     (await api('POST', '/api/proxy/openai/v1/chat/completions', { model: 'gpt-test' })).text();
 
-  test('limits are set, what is left is shown, and they can be taken away', async () => {
+  test('limits can be set and removed, and the card shows what is left', async () => {
     await keysPage.button('Limits: OpenAI').click();
-    await page.getByLabel('Calls per day').fill('3');
+    await page.getByLabel('Daily limit').fill('3');
     await page.getByLabel('Allowed models').fill('gpt-test, gpt-other');
-    await page.getByLabel('Last day').fill('2099-12-30');
+    await page.getByLabel('Expiry date').fill('2099-12-30');
     expect(await findAccessibilityViolations(page)).toEqual([]);
     await keysPage.button('Save limits').click();
     await keysPage.card('OpenAI').getByText('3 of 3 calls left today').waitFor();
-    await keysPage.card('OpenAI').getByText('Only 2 models').waitFor();
-    await keysPage.card('OpenAI').getByText('Until Dec 30, 2099').waitFor();
+    await keysPage.card('OpenAI').getByText('2 allowed models').waitFor();
+    await keysPage.card('OpenAI').getByText('Expiry date: Dec 30, 2099').waitFor();
     expect(await page.evaluate('document.activeElement?.localName')).toBe('user-keys-page');
     for (const _ of [1, 2, 3]) await chat();
     await page.reload();
-    await keysPage.status('OpenAI', 'Used up for today').waitFor();
+    await keysPage.status('OpenAI', 'Daily limit reached').waitFor();
     await keysPage.button('Limits: OpenAI').click();
-    await page.getByLabel('Calls per day').fill('many');
+    await page.getByLabel('Daily limit').fill('many');
     await keysPage.button('Save limits').click();
-    await page.getByText('Calls per day must be a whole number.').waitFor();
-    await page.getByLabel('Calls per day').fill('');
+    await page.getByText('The daily limit must be a whole number.').waitFor();
+    await page.getByLabel('Daily limit').fill('');
     await page.getByRole('switch', { name: 'Paused' }).check();
     await keysPage.button('Save limits').click();
     await keysPage.status('OpenAI', 'Paused').waitFor();
     expect(await findAccessibilityViolations(page)).toEqual([]);
   });
 
-  test('the chart, the tokens and the timeline tell what happened', async () => {
+  test('the chart, the token counts and the log show what happened', async () => {
     await chat();
     await page.reload();
     await page.getByRole('img', { name: /^3 calls from .+ to .+, at most 3 on one day$/ }).waitFor();
     const row = page.getByRole('row', { name: 'OpenAI gpt-test' });
     expect(await row.getByRole('cell').allInnerTexts()).toEqual(['3', '9', '15']);
-    const log = page.getByRole('list', { name: 'What happened' });
-    await log.getByText('OpenAI not called: paused by you').waitFor();
+    const log = page.getByRole('list', { name: 'Recent activity' });
+    await log.getByText('Call to OpenAI blocked: the key is paused').waitFor();
     await log.getByText('OpenAI key added').waitFor();
-    expect(await log.getByText('OpenAI called').count()).toBe(3);
-    await keysPage.button('Check again: OpenAI').click();
+    expect(await log.getByText('Call to OpenAI', { exact: true }).count()).toBe(3);
+    await keysPage.button('Check: OpenAI').click();
     await log.getByText('OpenAI key checked').waitFor();
     expect(await findAccessibilityViolations(page)).toEqual([]);
   });

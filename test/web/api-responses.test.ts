@@ -17,7 +17,7 @@ const stored = {
   lastUsedAt: null,
 };
 
-test('a stored key is read as the server’s own schema reads it, in every status', () => {
+test('parses a stored key like the server’s schema, in every status', () => {
   for (const status of [...keyStatus.options, 'unreadable']) {
     for (const envFile of [{}, { envFile: 'written' }, { envFile: 'kv-only' }, { envFile: 'env-only' }]) {
       const answer = { ...stored, status, ...envFile };
@@ -26,7 +26,7 @@ test('a stored key is read as the server’s own schema reads it, in every statu
   }
 });
 
-test('what is not in the promised form is refused, member by member', () => {
+test('rejects a stored key if any member has the wrong type', () => {
   for (const name of Object.keys(stored)) {
     expect(() => parseStoredKey({ ...stored, [name]: {} }), name).toThrow(TypeError);
   }
@@ -35,7 +35,7 @@ test('what is not in the promised form is refused, member by member', () => {
   expect(() => parseCheckedKey({ ...stored, verdict: 'maybe' })).toThrow(TypeError);
 });
 
-test('the catalogue is read as it is, and a link in it that is no https address is refused', () => {
+test('parses the whole catalogue, and rejects a link that is not an https URL', () => {
   const catalogue: unknown = JSON.parse(JSON.stringify(describeCatalogue()));
   expect(parseProviders(catalogue)).toEqual(describeCatalogue().providers);
   const [first] = describeCatalogue().providers;
@@ -44,20 +44,20 @@ test('the catalogue is read as it is, and a link in it that is no https address 
   );
 });
 
-test('an error answer that is no problem document is told by its status alone', async () => {
+test('an error that is not a problem document keeps only its status', async () => {
   const body = '<h1>Bad gateway: secret detail</h1>';
   const error = await readProblem(new Response(body, { status: 502, headers: { 'retry-after': '7' } }));
   expect(error).toMatchObject({ code: 'unexpected_answer', status: 502, retryAfterSeconds: 7 });
   expect(error.message).not.toContain('secret');
 });
 
-test('a token never travels in the clear to another machine', async () => {
+test('never sends a token unencrypted to another machine', async () => {
   for (const apiBase of ['http://keys.example', 'ftp://keys.example', 'keys.example', 'javascript:0']) {
     await expect(fetchPublic(apiBase, '/api/providers')).rejects.toThrow(TypeError);
   }
 });
 
-test('the subject of a token is read with all its characters; what is no token has none', () => {
+test('reads the subject of a token in UTF-8; anything that is not a JWT has no subject', () => {
   const payload = Buffer.from(JSON.stringify({ sub: 'üser|~?>' })).toString('base64url');
   expect(readTokenSubject(`a.${payload}.c`)).toBe('üser|~?>');
   for (const token of ['', 'a.b.c', 'opaque', `a.${btoa('{"sub":1}')}.c`])

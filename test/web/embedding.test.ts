@@ -38,7 +38,7 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     await embedding?.close();
   });
 
-  /** The element for a user of this test's own. */
+  /** Opens the element for a new user. */
   async function open(options: Partial<HostPageOptions> = {}, browserOptions: BrowserContextOptions = {}) {
     const user = `user-${++users}`;
     context = await browser.newContext(browserOptions);
@@ -47,13 +47,13 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     return { ...host, user, keysPage: createKeysPage(host.page) };
   }
 
-  test('tells the app what happens, without the key', async () => {
+  test('sends the app events that do not contain the key', async () => {
     const { page, keysPage, events } = await open({ attributes: KEYS_ONLY });
     const key = newProviderKey();
     await keysPage.openForm('OpenAI');
     await keysPage.saveKey('OpenAI', key);
-    await keysPage.button('Check again: OpenAI').click();
-    await page.getByText('OpenAI accepts this key.').waitFor();
+    await keysPage.button('Check: OpenAI').click();
+    await page.getByText('OpenAI accepted this key.').waitFor();
     await keysPage.button('Send').click();
     await page.getByText('Hello from openai').waitFor();
     await keysPage.button('Delete: OpenAI').click();
@@ -71,7 +71,7 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     expect(await dumpPage(page)).not.toContain(key);
   });
 
-  test('follows the app’s font and colours, and derives the rest from them', async () => {
+  test('uses the app’s font and colours, and derives all other colours from them', async () => {
     const css = `body { font-family: Georgia, serif; }
       user-keys { --user-keys-accent: rgb(120, 20, 90); --user-keys-surface: rgb(250, 245, 240); --user-keys-radius: 0px; }`;
     const { keysPage, page } = await open({ css, attributes: KEYS_ONLY });
@@ -94,7 +94,7 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     [{ theme: 'system' }, 'dark', '', true],
     [{ theme: 'dark' }, 'light', '', true],
     [{ theme: 'light' }, 'dark', ':root { color-scheme: dark }', false],
-  ] as const)('with %o, a %s system and “%s” it is dark: %s', async (theme, colorScheme, css, isDark) => {
+  ] as const)('with %o, a %s system and “%s”, dark is %s', async (theme, colorScheme, css, isDark) => {
     const { keysPage, page } = await open({ attributes: { ...KEYS_ONLY, ...theme }, css }, { colorScheme });
     await keysPage.openForm('OpenAI');
     const field = page.getByLabel('Your OpenAI API key');
@@ -103,7 +103,7 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
   });
 
   test.each(['light', 'dark'] as const)(
-    'says of every bad state what to do, in %s too',
+    'explains what to do for every problem with a key, in %s colours',
     async (colorScheme) => {
       const css = ':root { color-scheme: light dark }';
       const { page, keysPage, user } = await open({ attributes: KEYS_ONLY, css }, { colorScheme });
@@ -114,14 +114,14 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
         await keysPage.saveKey(provider, newProviderKey());
         await keysPage.card(provider).getByText('Not used yet').waitFor();
       }
-      await keysPage.button('Check again: OpenAI').click();
-      await page.getByText('OpenAI accepts this key.').waitFor();
+      await keysPage.button('Check: OpenAI').click();
+      await page.getByText('OpenAI accepted this key.').waitFor();
       providers.answerNextWith(json({}, 500));
-      await keysPage.button('Check again: OpenAI').click();
-      await page.getByText('OpenAI could not be asked right now.').waitFor();
+      await keysPage.button('Check: OpenAI').click();
+      await page.getByText('The key could not be checked with OpenAI.').waitFor();
       providers.answerNextWith(json({ error: {} }, 401));
-      await keysPage.button('Check again: OpenAI').click();
-      await page.getByText('OpenAI does not accept this key any more.').waitFor();
+      await keysPage.button('Check: OpenAI').click();
+      await page.getByText('OpenAI no longer accepts this key.').waitFor();
       const record = JSON.stringify({ v: 1, jwe: 'a..b.c.d', hint: 'last', status: 'valid', version: 1 });
       await fetch(kv.url, {
         method: 'POST',
@@ -129,12 +129,12 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
         body: JSON.stringify(['HSET', `userkeys:keys:${user}`, 'exa', record]),
       });
       await page.evaluate(() => document.querySelector('user-keys')?.reload());
-      await page.getByText('The stored key cannot be opened any more.').waitFor();
-      await page.getByText('Saved, but Anthropic could not be asked about it.').waitFor();
+      await page.getByText('The stored key cannot be decrypted.').waitFor();
+      await page.getByText('The key is saved, but it could not be checked with Anthropic.').waitFor();
       for (const [provider, label] of [
-        ['OpenAI', 'Refused'],
+        ['OpenAI', 'Rejected by OpenAI'],
         ['Exa', 'Unreadable'],
-        ['Anthropic', 'Not verified'],
+        ['Anthropic', 'Not checked yet'],
       ] as const) {
         await keysPage.status(provider, label).waitFor();
       }
@@ -142,7 +142,7 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     },
   );
 
-  test('a token that has expired is asked for once more, and the user notices nothing', async () => {
+  test('an expired token is replaced without the user noticing', async () => {
     const asked: boolean[] = [];
     const { issuer } = embedding.site;
     const expired = await issuer.sign('user-fresh', { exp: 1 });
@@ -153,13 +153,13 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     };
     const { keysPage, events } = await open({ getToken, attributes: KEYS_ONLY });
     await keysPage.heading('API keys').waitFor();
-    // Each call asked once for the token there was and once for a fresh one.
+    // Each call asked twice: first for the current token, then for a fresh one.
     const isSettled = () => asked.filter((wasFresh) => wasFresh).length * 2 === asked.length;
     await expect.poll(isSettled, { timeout: 20_000 }).toBe(true);
     expect(await events()).toEqual([]);
   });
 
-  test('without a usable token it says so, tells the app, and works again after signing in', async () => {
+  test('without a valid token it says so, notifies the app, and works again after signing in', async () => {
     let token: string | null = null;
     const { page, keysPage, events } = await open({ getToken: async () => token, attributes: KEYS_ONLY });
     await page.getByText('Your session has ended.').waitFor();
@@ -170,7 +170,7 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     await keysPage.heading('API keys').waitFor();
   });
 
-  test('when somebody else signs in, nothing of the former user stays', async () => {
+  test('when another user signs in, nothing of the previous user remains', async () => {
     let user = 'user-before';
     const { keysPage } = await open({
       getToken: () => embedding.site.issuer.sign(user),
@@ -180,29 +180,29 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     await keysPage.saveKey('OpenAI', newProviderKey());
     await keysPage.status('OpenAI', 'Valid').waitFor();
     user = 'user-after';
-    await keysPage.button('Check again: OpenAI').click();
+    await keysPage.button('Check: OpenAI').click();
     await keysPage.button('Add key: OpenAI').waitFor();
     expect(await keysPage.status('OpenAI', 'Valid').count()).toBe(0);
   });
 
-  test('offline it says so and keeps what was pasted; back online it goes on', async () => {
+  test('offline, it says so and keeps the pasted key; online again, saving works', async () => {
     const { page, keysPage } = await open({ attributes: KEYS_ONLY });
     await keysPage.openForm('OpenAI');
     await context.setOffline(true);
-    await page.getByText('What you see may be out of date.').waitFor();
+    await page.getByText('The information on this page may be out of date.').waitFor();
     await keysPage.saveKey('OpenAI', newProviderKey());
     await page.getByText('Try again when you are back online.').waitFor();
     expect(await findAccessibilityViolations(page)).toEqual([]);
     await context.setOffline(false);
-    await page.getByText('What you see may be out of date.').waitFor({ state: 'detached' });
+    await page.getByText('The information on this page may be out of date.').waitFor({ state: 'detached' });
     await keysPage.button('Save key').click();
     await keysPage.status('OpenAI', 'Valid').waitFor();
   });
 
-  test('an app’s own steps have its own contents, in order, with data', async () => {
+  test('the app’s own steps show its own contents, in order, and store data', async () => {
     const content = '<p slot="website">Where is your site?</p>';
     const { page, keysPage, events } = await open({ content });
-    await page.getByText('Still needed: OpenAI').waitFor();
+    await page.getByText('Keys still required: OpenAI').waitFor();
     await keysPage.card('OpenAI').getByText('Required').waitFor();
     await keysPage.openForm('OpenAI');
     await keysPage.saveKey('OpenAI', newProviderKey());
@@ -236,19 +236,19 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     });
   });
 
-  test('everything can be done with the keyboard alone', async () => {
+  test('every action works with the keyboard alone', async () => {
     const { page, keysPage } = await open({ attributes: KEYS_ONLY });
     await keysPage.button('Add key: OpenAI').focus();
     await page.keyboard.press('Enter');
     await page.keyboard.insertText(newProviderKey());
     await page.keyboard.press('Enter');
     await keysPage.status('OpenAI', 'Valid').waitFor();
-    for (const name of ['Check again', 'Limits', 'Replace', 'Delete']) {
+    for (const name of ['Check', 'Limits', 'Replace', 'Delete']) {
       await page.keyboard.press('Tab');
       await expect.poll(() => focusedLabel(page)).toBe(`${name}: OpenAI`);
     }
     await page.keyboard.press('Enter');
-    await expect.poll(() => focusedLabel(page)).toBe('Keep it');
+    await expect.poll(() => focusedLabel(page)).toBe('Cancel');
     await page.keyboard.press('Tab');
     await expect.poll(() => focusedLabel(page)).toBe('Delete key');
     await page.keyboard.press('Enter');
@@ -256,7 +256,7 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     await expect.poll(() => focusedLabel(page)).toBe('Choose a provider');
   });
 
-  test('fits a phone 360 pixels wide, with targets large enough to hit', async () => {
+  test('fits a phone that is 360 pixels wide, and every button is at least 44 pixels high', async () => {
     const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
     const { page, keysPage } = await open({}, phone);
     const expectToFit = async () => {
@@ -271,7 +271,7 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     await keysPage.openForm('OpenAI');
     await expectToFit();
     await keysPage.saveKey('OpenAI', newProviderKey('refused-'));
-    await page.getByText('does not accept this key').waitFor();
+    await page.getByText('rejected this key').waitFor();
     await expectToFit();
     await keysPage.saveKey('OpenAI', newProviderKey());
     await keysPage.status('OpenAI', 'Valid').waitFor();
@@ -282,12 +282,12 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     expect(await findAccessibilityViolations(page)).toEqual([]);
   });
 
-  test('when the key store is down it says so, and offers to try again', async () => {
+  test('when the key store is down, it says so and offers to try again', async () => {
     const { page, keysPage } = await open({ attributes: KEYS_ONLY });
     await keysPage.openForm('OpenAI');
     await embedding.site.world.kv.stop();
     await keysPage.saveKey('OpenAI', newProviderKey());
-    await page.getByText('The key store is not answering right now.').waitFor();
+    await page.getByText('The key store is not available right now.').waitFor();
     await page.evaluate(() => document.querySelector('user-keys')?.reload());
     await keysPage.button('Try again').waitFor();
     expect(await findAccessibilityViolations(page)).toEqual([]);

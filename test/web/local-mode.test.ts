@@ -26,7 +26,7 @@ describe.skipIf(chromiumPath === undefined)('on a developer’s machine, the pag
     await site?.close();
   });
 
-  test('says that a saved key is in the .env file too', async () => {
+  test('shows that a saved key is also in the .env file', async () => {
     const key = newProviderKey();
     await keysPage.openForm('OpenAI');
     await keysPage.saveKey('OpenAI', key);
@@ -34,20 +34,20 @@ describe.skipIf(chromiumPath === undefined)('on a developer’s machine, the pag
     expect(await readFile(envFile(), 'utf8')).toContain(`OPENAI_API_KEY=${key}`);
   });
 
-  test('says when a key cannot stand in the .env file', async () => {
+  test('says when a key cannot be written to the .env file', async () => {
     await keysPage.openForm('Exa');
     await keysPage.saveKey('Exa', `${newProviderKey()}$`);
-    await page.getByText('Saved, but not in your .env file.').waitFor();
+    await page.getByText('The key is saved, but not in your .env file.').waitFor();
     expect(await findAccessibilityViolations(page)).toEqual([]);
   });
 
-  test('shows a key that was put there by hand, and deletes it there', async () => {
+  test('shows a key that was added to the .env file by hand, and deletes it from that file', async () => {
     await appendFile(envFile(), `ANTHROPIC_API_KEY=${newProviderKey()}\n`);
     await page.reload();
     await keysPage.card('Anthropic').getByText('This key is in your .env file.').waitFor();
     expect(await findAccessibilityViolations(page)).toEqual([]);
     await keysPage.button('Delete: Anthropic').click();
-    await page.getByRole('dialog').getByText('and in your .env file').waitFor();
+    await page.getByRole('dialog').getByText('and removes it from your .env file').waitFor();
     await keysPage.button('Delete key').click();
     await keysPage.button('Add key: Anthropic').waitFor();
     expect(await readFile(envFile(), 'utf8')).not.toContain('ANTHROPIC_API_KEY');

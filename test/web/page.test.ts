@@ -4,7 +4,7 @@ import { startSite } from './support/start-site.ts';
 import { describeUserJourney } from './user-journey.ts';
 
 if (chromiumPath === undefined) {
-  process.stderr.write('Left out: the page in a browser, since no Chromium was found.\n');
+  process.stderr.write('Skipped: the page in a browser, because no Chromium was found.\n');
 }
 
 describe.skipIf(chromiumPath === undefined)('a new user', () => {

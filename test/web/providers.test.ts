@@ -16,20 +16,20 @@ const keyOf = (provider: string) =>
     lastUsedAt: null,
   });
 
-test('those with a key come first, then the required ones, then a short list, and nobody is lost or doubled', () => {
+test('lists providers with a key, then required ones, then suggestions; each provider is listed once', () => {
   const { stored, suggested, others } = groupProviders(providers, [keyOf('exa')], ['elevenlabs', 'exa']);
   expect(ids(stored)).toEqual(['exa']);
   expect(ids(suggested)).toEqual(['elevenlabs', 'gemini', 'copilotkit', 'openai', 'anthropic']);
   expect(ids([...stored, ...suggested, ...others]).sort()).toEqual(ids(providers).sort());
 });
 
-test('every required provider is in the first list, however many there are', () => {
+test('suggests every required provider, however many there are', () => {
   const required = ids(providers).slice(-8);
   const { suggested } = groupProviders(providers, [], required);
   expect(ids(suggested)).toEqual(required);
 });
 
-test('a search finds names and purposes, by every word of it', () => {
+test('search matches every word against names and purposes', () => {
   expect(ids(searchProviders(providers, ' GOOGLE '))).toEqual(['gemini', 'serper']);
   expect(ids(searchProviders(providers, 'web agents'))).toEqual(['exa', 'tavily']);
   expect(searchProviders(providers, 'nothing like it')).toEqual([]);

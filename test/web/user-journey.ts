@@ -13,8 +13,8 @@ const EXA = 'Exa';
 const OPENAI = 'OpenAI';
 
 /**
- * A new user's way through the page, from the first visit to changing keys later. The tests build on each other,
- * as the visit does. `wait` is how long anything on the page may take to appear.
+ * Tests what a new user does on the page, from the first visit to changing keys later. Each test continues where the
+ * last one ended. `wait` is the longest time that anything on the page may take to appear.
  */
 export function describeUserJourney(
   start: () => Promise<Site>,
@@ -47,13 +47,13 @@ export function describeUserJourney(
     await site?.close();
   });
 
-  /** No key that was ever typed is anywhere in the page, its storage, its console or an address. */
+  /** None of the keys that were typed is in the page, its storage, its console or a URL. */
   async function expectNoKey(): Promise<void> {
     const everything = [await dumpPage(page), ...traces.console, ...traces.urls].join('\n');
     for (const [name, key] of Object.entries(keys)) expect(everything.includes(key), name).toBe(false);
   }
 
-  test('signs in, and is asked for a first key', async () => {
+  test('signs in and is asked for a first key', async () => {
     await page.goto(site.url);
     expect(await findAccessibilityViolations(page)).toEqual([]);
     await keysPage.signIn(site.url, 'alice');
@@ -62,17 +62,17 @@ export function describeUserJourney(
     expect(await findAccessibilityViolations(page)).toEqual([]);
   });
 
-  test('cannot go on without a key, and is told so', async () => {
+  test('cannot continue without a key, and the page says so', async () => {
     await keysPage.button('Continue').click();
     await page.getByText('Add a key of any provider first.').waitFor();
   });
 
-  test('a wrong key is refused with the reason and what to do, and the field is empty again', async () => {
+  test('a wrong key is rejected with a reason and advice, and the field is cleared', async () => {
     await keysPage.openForm(GEMINI);
     const link = keysPage.card(GEMINI).getByRole('link', { name: 'aistudio.google.com/apikey' });
     expect(await link.getAttribute('href')).toBe('https://aistudio.google.com/apikey');
     await keysPage.saveKey(GEMINI, keys.wrong);
-    await page.getByText('Google Gemini does not accept this key.').waitFor();
+    await page.getByText('Google Gemini rejected this key.').waitFor();
     await page.getByRole('link', { name: 'Open Google Gemini' }).waitFor();
     const field = page.getByLabel('Your Google Gemini API key');
     expect(await field.inputValue()).toBe('');
@@ -83,7 +83,7 @@ export function describeUserJourney(
     await expectNoKey();
   });
 
-  test('saving shows that it is working; the key is then stored, masked, and nowhere in the page', async () => {
+  test('saving shows progress; afterwards the key is stored, masked and nowhere in the page', async () => {
     let answer = () => {};
     const answered = new Promise<void>((resolve) => {
       answer = resolve;
@@ -94,7 +94,7 @@ export function describeUserJourney(
       response.writeHead(200, { 'content-type': 'application/json' }).end('{}');
     });
     await keysPage.saveKey(GEMINI, keys.gemini);
-    await page.getByText('Asking Google Gemini whether this key works').waitFor();
+    await page.getByText('Checking this key with Google Gemini').waitFor();
     expect(await findAccessibilityViolations(page)).toEqual([]);
     answer();
     await keysPage.status(GEMINI, 'Valid').waitFor();
@@ -107,19 +107,19 @@ export function describeUserJourney(
     await expectNoKey();
   });
 
-  test('a key that could not be checked is stored, says so, and can be checked again', async () => {
+  test('a key that could not be checked is stored, is labelled so, and can be checked again', async () => {
     site.world.providers.answerNextWith(reset);
     await keysPage.openForm(OPENAI);
     await keysPage.saveKey(OPENAI, keys.openai);
-    await keysPage.status(OPENAI, 'Not verified').waitFor();
-    await page.getByText('Saved, but OpenAI could not be asked about it.').waitFor();
+    await keysPage.status(OPENAI, 'Not checked yet').waitFor();
+    await page.getByText('The key is saved, but it could not be checked with OpenAI.').waitFor();
     expect(await findAccessibilityViolations(page)).toEqual([]);
-    await keysPage.button('Check again: OpenAI').click();
+    await keysPage.button('Check: OpenAI').click();
     await keysPage.status(OPENAI, 'Valid').waitFor();
     await expectNoKey();
   });
 
-  test('a third provider is found by searching', async () => {
+  test('search finds a third provider', async () => {
     await page.getByRole('searchbox').fill('search agents');
     await page.getByText('2 providers found').waitFor();
     expect(await findAccessibilityViolations(page)).toEqual([]);
@@ -129,7 +129,7 @@ export function describeUserJourney(
     await page.getByText('3 keys added').waitFor();
   });
 
-  test('a reload in the middle loses nothing', async () => {
+  test('a reload during onboarding loses nothing', async () => {
     await keysPage.button('Continue').click();
     await keysPage.heading('Try it').waitFor();
     await page.reload();
@@ -140,7 +140,7 @@ export function describeUserJourney(
     await keysPage.heading('Try it').waitFor();
   });
 
-  test('a first prompt is answered as it is written, paid with the user’s own key', async () => {
+  test('the answer to a first prompt is streamed, and the call uses the user’s own key', async () => {
     site.world.providers.reset();
     let writeRest = () => {};
     const rest = new Promise<void>((resolve) => {
@@ -158,28 +158,31 @@ export function describeUserJourney(
     await page.getByText('A first piece', { exact: true }).waitFor();
     writeRest();
     await page.getByText('A first piece and the rest.', { exact: true }).waitFor();
-    await page.getByText('paid with your own key').waitFor();
+    await page.getByText('using your own key').waitFor();
     expect(site.world.calls.map(({ provider, credential }) => [provider, credential])).toEqual([
       ['gemini', keys.gemini],
     ]);
     expect(await findAccessibilityViolations(page)).toEqual([]);
   });
 
-  test('finishes, and sees the keys from then on', async () => {
+  test('finishes onboarding and then sees the list of keys', async () => {
     await keysPage.button('Continue').click();
-    await keysPage.heading('That’s all it takes').waitFor();
+    await keysPage.heading('Your keys are ready').waitFor();
     expect(await findAccessibilityViolations(page)).toEqual([]);
     await keysPage.button('Finish').click();
     await keysPage.heading('You’re all set').waitFor();
     expect(await focusedText(page)).toBe('You’re all set');
-    await keysPage.card(GEMINI).getByText('Used just now').waitFor();
+    await keysPage.card(GEMINI).getByText('Last used just now').waitFor();
     await page.reload();
     await keysPage.heading('API keys').waitFor();
-    await keysPage.card(GEMINI).getByText(/^Used/).waitFor();
+    await keysPage
+      .card(GEMINI)
+      .getByText(/^Last used/)
+      .waitFor();
     expect(await findAccessibilityViolations(page)).toEqual([]);
   });
 
-  test('replaces a key: the new one pays from then on', async () => {
+  test('replaces a key, and later calls use the new one', async () => {
     await keysPage.openForm(GEMINI);
     await keysPage.saveKey(GEMINI, keys.newGemini);
     await keysPage.card(GEMINI).getByText(keys.newGemini.slice(-4)).waitFor();
@@ -190,7 +193,7 @@ export function describeUserJourney(
     expect(site.world.calls.at(-1)?.credential).toBe(keys.newGemini);
   });
 
-  test('deletes a key only after being asked, and the focus is never lost', async () => {
+  test('deletes a key only after a confirmation, and never loses the focus', async () => {
     const opener = keysPage.button('Delete: Exa');
     await opener.click();
     await page.getByRole('dialog', { name: 'Delete your Exa key?' }).waitFor();
@@ -206,15 +209,15 @@ export function describeUserJourney(
     expect(await keysPage.button('Delete: Exa').count()).toBe(0);
   });
 
-  test('no key is left anywhere, and the console is clean', async () => {
+  test('no key is left anywhere, and the console has no unexpected messages', async () => {
     await expectNoKey();
     const stored = await page.evaluate(() => [Object.keys(localStorage), Object.keys(sessionStorage)]);
     expect(stored).toEqual([[], ['userkeys_demo_user']]);
-    // The browser itself notes the two refusals: no key yet, and the wrong key.
+    // The browser logs the two expected errors: no key yet, and the wrong key.
     expect(traces.console.filter((line) => !/status of (409|422)/.test(line))).toEqual([]);
   });
 
-  test('a second user in another browser sees none of it', async () => {
+  test('a second user in another browser sees none of these keys', async () => {
     const elsewhere = await browser.newContext();
     const otherPage = await elsewhere.newPage();
     const other = createKeysPage(otherPage);
@@ -227,9 +230,9 @@ export function describeUserJourney(
     await elsewhere.close();
   });
 
-  test('signing out shows nothing of the user, and the next one starts anew in the same browser', async () => {
+  test('after signing out, the page shows nothing of the user, and the next user starts from the beginning', async () => {
     await keysPage.button('Sign out').click();
-    await keysPage.heading('Who are you today?').waitFor();
+    await keysPage.heading('Choose a test user').waitFor();
     expect(await keysPage.storedKeys().count()).toBe(0);
     await keysPage.button('bob').click();
     await page.getByText('No key added yet').waitFor();
@@ -237,7 +240,7 @@ export function describeUserJourney(
   });
 }
 
-/** The text of what has the focus, through every shadow root. */
+/** The text of the focused element. Looks inside shadow roots. */
 async function focusedText(page: Page): Promise<string | undefined> {
   return page.evaluate(() => {
     let element = document.activeElement;

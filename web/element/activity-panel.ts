@@ -9,7 +9,7 @@ import { describeAuditEntry } from './describe-audit-entry.ts';
 import { describeError, type ErrorText } from './describe-error.ts';
 import { errorMessage, TONE_ICONS } from './message.ts';
 import { providerName } from './providers.ts';
-import { relativeTimeElement } from './relative-time.ts';
+import { relativeTimeElement } from './relative-time-element.ts';
 import { usageTable } from './usage-table.ts';
 
 const ENTRIES_PER_PAGE = 10;
@@ -78,7 +78,7 @@ export class ActivityPanel extends LitElement {
     if (usage.rows.length === 0) {
       return html`<p class="empty">No calls in the last 30 days. Calls that use your keys appear here.</p>`;
     }
-    return html`<div class="panel-card">
+    return html`<div class="panel-card surface">
       ${callsChart(usage, this.#nameOf)} ${usageTable(usage, this.#nameOf)}
     </div>`;
   }
@@ -86,7 +86,7 @@ export class ActivityPanel extends LitElement {
   #log(): TemplateResult | typeof nothing {
     if (this.entries.length === 0) return nothing;
     return html`<h4 id="log">Recent activity</h4>
-      <ol class="log" role="list" aria-labelledby="log">
+      <ol class="log surface" role="list" aria-labelledby="log">
         ${this.entries.map((entry) => this.#entry(entry))}
       </ol>
       ${this.nextCursor === null ? nothing : html`<button class="quiet more" @click=${this.#loadMore}>Show older entries</button>`}`;

@@ -111,7 +111,7 @@ export class KeyList extends LitElement {
   }
 
   #cards(providers: readonly Provider[]): TemplateResult {
-    return html`<ul class="cards" role="list">
+    return html`<ul class="cards surface" role="list">
       ${repeat(
         providers,
         ({ id }) => id,

@@ -12,21 +12,6 @@ export const onboardingWizardStyles = css`
     min-height: 20rem;
     align-content: start;
   }
-  .intro {
-    display: grid;
-    gap: 0.375rem;
-  }
-  .intro p {
-    max-width: 60ch;
-    color: var(--uk-muted);
-    text-wrap: pretty;
-  }
-  .summary {
-    border: 1px solid var(--uk-line);
-    border-radius: var(--uk-radius);
-    background: var(--uk-surface);
-    box-shadow: var(--uk-shadow);
-  }
   .summary li {
     display: flex;
     gap: 0.75rem;

@@ -132,7 +132,7 @@ export class OnboardingWizard extends LitElement {
   }
 
   #summary(): TemplateResult {
-    return html`<ul class="summary" role="list">
+    return html`<ul class="summary surface" role="list">
       ${this.providers.map(({ id, name }) => {
         const stored = this.keys.find(({ provider }) => provider === id);
         return stored ? html`<li><span>${name}</span>${statusBadge(stored.status, name)}</li>` : nothing;
@@ -141,9 +141,7 @@ export class OnboardingWizard extends LitElement {
   }
 
   #note(step: Step): TemplateResult | string {
-    if (this.failure) {
-      return errorMessage(this.failure);
-    }
+    if (this.failure) return errorMessage(this.failure);
     if (step.id !== API_KEYS) return '';
     const missing = this.#missingProviders(step);
     if (missing.length > 0)

@@ -57,7 +57,7 @@ export class PromptPlayground extends LitElement {
   }
 
   #addKeyNotice(): TemplateResult {
-    return html`<div class="invitation">
+    return html`<div class="add-key">
       <p>To send a prompt, first add a key for one of these providers:</p>
       <div class="choices">
         ${this.providers
@@ -70,7 +70,7 @@ export class PromptPlayground extends LitElement {
   #form(usable: readonly Provider[]): TemplateResult {
     const isSending = this.answer !== undefined && !this.answer.isComplete && !this.failure;
     return html`
-      <div class="card"><form @submit=${this.#submit}>
+      <div class="surface"><form @submit=${this.#submit}>
         <div class="field">
           <label for="prompt">Your prompt</label>
           <textarea id="prompt" rows="3" maxlength="4000" .value=${DEFAULT_PROMPT} @keydown=${this.#submitOnShortcut}></textarea>

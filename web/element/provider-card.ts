@@ -11,7 +11,7 @@ import './key-form.ts';
 import { blockedLabel, checkAdvice, keyAdvice, limitLabels } from './key-status.ts';
 import { type Message, messagePanel, TONE_ICONS } from './message.ts';
 import { providerHue } from './providers.ts';
-import { relativeTimeElement } from './relative-time.ts';
+import { relativeTimeElement } from './relative-time-element.ts';
 import { badgeStyles, statusBadge } from './status-badge.ts';
 
 /** One provider. Without a key it offers to add one. With a key it shows the key's status and actions. */

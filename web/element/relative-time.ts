@@ -1,5 +1,3 @@
-import { html, type TemplateResult } from 'lit';
-
 const UNITS = [
   ['year', 31_536_000],
   ['month', 2_592_000],
@@ -21,9 +19,4 @@ export function relativeTime(isoTime: string, now: Date = new Date(), locale?: s
 /** The exact date and time, in the reader's time zone. */
 export function exactTime(isoTime: string, locale?: string): string {
   return new Date(isoTime).toLocaleString(locale ?? 'en', { dateStyle: 'long', timeStyle: 'short' });
-}
-
-/** A `<time>` element with the relative time. Its tooltip has the exact time. */
-export function relativeTimeElement(isoTime: string): TemplateResult {
-  return html`<time datetime=${isoTime} title=${exactTime(isoTime)}>${relativeTime(isoTime)}</time>`;
 }

@@ -1,15 +1,15 @@
-/** An app's page with `<user-keys>` in it, as the app's developer would put it there. */
+/** A page of another app that embeds `<user-keys>`. */
 import type { BrowserContext, Page } from 'playwright-core';
 import type { Embedding } from './start-embedding.ts';
 
 export type HostPage = {
   readonly page: Page;
-  /** The element's events so far: name and detail. */
+  /** The events of the element so far: name and detail. */
   events(): Promise<readonly (readonly [name: string, detail: unknown])[]>;
 };
 
 export type HostPageOptions = {
-  /** The token for each request, and whether a fresh one was asked for. */
+  /** Returns the token for each request. `fresh`: a new token is required. */
   readonly getToken: (options: { fresh: boolean }) => Promise<string | null>;
   readonly attributes?: Readonly<Record<string, string>>;
   /** Markup inside the element. */

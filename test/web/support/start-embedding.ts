@@ -11,7 +11,7 @@ declare global {
   }
 }
 
-/** An app that uses the deployment's client and element from another origin. */
+/** An app on another origin that uses the deployment's client and element. */
 export type Embedding = { readonly app: HostApp; readonly site: Site; close(): Promise<void> };
 
 const APP_PAGE = `<!doctype html>
