@@ -117,7 +117,7 @@ describe.skipIf(chromiumPath === undefined)('the cached CopilotKit key', () => {
   });
 
   test('is not used if storage does not say who owns it', async () => {
-    await page.evaluate(() => localStorage.setItem('copilotkit_api_key', 'of-nobody-knows-whom'));
+    await page.evaluate(() => localStorage.setItem('copilotkit_api_key', 'key-without-owner'));
     expect(await as('bob', { do: 'key' })).toEqual({ answer: undefined, cached: null, updates: 1 });
   });
 

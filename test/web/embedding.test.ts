@@ -59,15 +59,15 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     await keysPage.button('Delete: OpenAI').click();
     await keysPage.button('Delete key').click();
     await keysPage.button('Add key: OpenAI').waitFor();
-    const told = await events();
+    const recorded = await events();
     const stored = { provider: 'openai', status: 'valid', hint: key.slice(-4) };
-    expect(told.filter(([name]) => name !== 'onboarding')).toEqual([
+    expect(recorded.filter(([name]) => name !== 'onboarding')).toEqual([
       ['saved', expect.objectContaining(stored)],
       ['checked', expect.objectContaining(stored)],
       ['used', { provider: 'openai' }],
       ['removed', { provider: 'openai' }],
     ]);
-    expect(JSON.stringify(told)).not.toContain(key);
+    expect(JSON.stringify(recorded)).not.toContain(key);
     expect(await dumpPage(page)).not.toContain(key);
   });
 
@@ -143,18 +143,18 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
   );
 
   test('an expired token is replaced without the user noticing', async () => {
-    const asked: boolean[] = [];
+    const freshFlags: boolean[] = [];
     const { issuer } = embedding.site;
     const expired = await issuer.sign('user-fresh', { exp: 1 });
     const fresh = await issuer.sign('user-fresh');
     const getToken = async (options: { fresh: boolean }) => {
-      asked.push(options.fresh);
+      freshFlags.push(options.fresh);
       return options.fresh ? fresh : expired;
     };
     const { keysPage, events } = await open({ getToken, attributes: KEYS_ONLY });
     await keysPage.heading('API keys').waitFor();
     // Each call asked twice: first for the current token, then for a fresh one.
-    const isSettled = () => asked.filter((wasFresh) => wasFresh).length * 2 === asked.length;
+    const isSettled = () => freshFlags.filter((wasFresh) => wasFresh).length * 2 === freshFlags.length;
     await expect.poll(isSettled, { timeout: 20_000 }).toBe(true);
     expect(await events()).toEqual([]);
   });

@@ -56,7 +56,7 @@ export class GuardsForm extends LitElement {
             .value=${String(guards?.callsPerDay ?? '')}
           />
           <p id="calls-note" class="note">
-            ${guards?.callsPerDay == null ? 'Calls per day. Resets at midnight UTC.' : `${guards.callsToday} calls made today. Resets at midnight UTC.`}
+            ${guards?.callsPerDay == null ? 'Calls per day. Resets at midnight UTC.' : `Calls made today: ${guards.callsToday}. Resets at midnight UTC.`}
           </p>
         </div>
         <div class="field">
@@ -82,7 +82,7 @@ export class GuardsForm extends LitElement {
           aria-describedby="models-note"
           .value=${guards?.models?.join(', ') ?? ''}
         />
-        <p id="models-note" class="note">Enter exact names, separated by commas. Calls that do not name an allowed model are then rejected.</p>
+        <p id="models-note" class="note">Enter exact names, separated by commas. Calls to other models, or without a model, are rejected.</p>
       </div>
       <div id="note" role="status">
         ${this.failure ? errorMessage(this.failure) : nothing}
