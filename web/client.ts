@@ -1,48 +1,47 @@
 /**
- * The browser client of this deployment: everything a page does with its user's keys. A key goes in through
- * `save` and never comes out again, except one that is made for the browser.
+ * The browser client of this deployment. A page uses it for everything it does with its user's keys. `save` stores
+ * a key; no method returns it again, except `copilotKitKey`, because CopilotKit's public key is meant for browsers.
  */
 import type { PromptRequest } from '../lib/generate/generate-body.ts';
 import { createActivity } from './client/activity.ts';
+import { ApiError } from './client/api-error.ts';
+import { createApiFetch, fetchPublic, type GetToken, readJson } from './client/api-fetch.ts';
 import {
   type CheckedKey,
-  decodeBrowserKey,
-  decodeCatalogue,
-  decodeCheckedKey,
-  decodeGenerated,
-  decodeStoredKey,
-  decodeStoredKeys,
-  type Generated,
+  type GenerateResult,
   type Provider,
-  type ProviderName,
+  type ProviderId,
+  parseBrowserKey,
+  parseCheckedKey,
+  parseGenerateResult,
+  parseProviders,
+  parseStoredKey,
+  parseStoredKeys,
   type StoredKey,
-} from './client/answers.ts';
-import { ApiError } from './client/api-error.ts';
-import { callPublicApi, createCallApi, type GetToken } from './client/call-api.ts';
+} from './client/api-responses.ts';
 import {
-  forgetKey,
-  forgetKeyUnlessFrom,
-  forgetKeyUnlessOf,
-  keepKey,
-  keptKey,
+  cacheKey,
+  clearCachedKey,
+  clearCachedKeyUnlessCurrent,
+  clearCachedKeyUnlessOwnedBy,
+  readCachedKey,
 } from './client/copilotkit-key.ts';
 import { createOnboarding } from './client/onboarding.ts';
-import { readAnswer } from './client/read-answer.ts';
 import { readTextStream, type TextStream } from './client/text-stream.ts';
-import { tokenSubject } from './client/token-subject.ts';
+import { readTokenSubject } from './client/token-subject.ts';
 
 export type ClientOptions = {
   readonly getToken: GetToken;
-  /** Where the functions are, such as `https://keys.example`. Default: the page's own origin. */
+  /** Origin of the API, such as `https://keys.example`. Default: the page's own origin. */
   readonly apiBase?: string;
-  /** Told when a request is made for another user than the one before, with undefined for nobody. */
+  /** Called when a request is made for another user than the last one. Undefined: nobody is signed in. */
   readonly onUserChange?: (sub: string | undefined) => void;
-  /** Told when a request fails for want of a token that the server accepts. */
+  /** Called when a request fails because there is no token that the server accepts. */
   readonly onSignInNeeded?: () => void;
 };
 
 export type GenerateRequest = Omit<PromptRequest, 'stream' | 'provider'> & {
-  readonly provider?: ProviderName;
+  readonly provider?: ProviderId;
 };
 type CallOptions = { readonly signal?: AbortSignal };
 
@@ -51,16 +50,16 @@ export type Client = ReturnType<typeof createClient>;
 const COPILOTKIT = 'copilotkit';
 
 /**
- * A client for whoever `getToken` says is signed in, asked anew for every request. Every method throws ApiError
- * and nothing else, apart from the reason of an aborted signal and what `getToken` itself throws.
+ * A client for the user that `getToken` identifies. `getToken` is called before every request. Methods throw only
+ * ApiError, the reason of an aborted signal, or an error that `getToken` throws.
  */
 export function createClient(options: ClientOptions) {
   const { getToken, apiBase = '', onUserChange = () => {}, onSignInNeeded = () => {} } = options;
   let currentUser: { readonly sub: string | undefined } | undefined;
-  const callApi = createCallApi({ apiBase, getToken, noteUser, onSignInNeeded });
+  const apiFetch = createApiFetch({ apiBase, getToken, onUser: trackUser, onSignInNeeded });
 
-  function noteUser(sub: string | undefined): void {
-    forgetKeyUnlessOf(sub);
+  function trackUser(sub: string | undefined): void {
+    clearCachedKeyUnlessOwnedBy(sub);
     const changed = currentUser !== undefined && currentUser.sub !== sub;
     currentUser = { sub };
     if (changed) onUserChange(sub);
@@ -72,85 +71,86 @@ export function createClient(options: ClientOptions) {
       owner = sub;
     };
     try {
-      const answer = await callApi(keyPath(COPILOTKIT), { onUser });
-      const browserKey = await readAnswer(decodeBrowserKey, answer);
-      // Somebody else may have signed in while the answer was on its way.
+      const response = await apiFetch(keyPath(COPILOTKIT), { onUser });
+      const browserKey = await readJson(parseBrowserKey, response);
+      // Another user may have signed in while the request was running.
       if (browserKey === undefined || owner === undefined || owner !== currentUser?.sub) return undefined;
-      keepKey(owner, browserKey);
+      cacheKey(owner, browserKey);
       return browserKey.key;
     } catch (error) {
       if (!(error instanceof ApiError) || error.code !== 'key_missing') throw error;
-      forgetKey();
+      clearCachedKey();
       return undefined;
     }
   }
 
   return {
-    /** The providers there are, in the order a person sees them. */
+    /** The provider catalogue, in display order. */
     async providers(): Promise<readonly Provider[]> {
-      return readAnswer(decodeCatalogue, await callPublicApi(apiBase, '/api/providers'));
+      return readJson(parseProviders, await fetchPublic(apiBase, '/api/providers'));
     },
 
-    /** The user's stored keys, without the keys. */
+    /** The metadata of the user's stored keys. */
     async list(): Promise<readonly StoredKey[]> {
-      const keys = await readAnswer(decodeStoredKeys, await callApi('/api/keys'));
-      forgetKeyUnlessFrom(keys.find(({ provider }) => provider === COPILOTKIT)?.updatedAt);
+      const keys = await readJson(parseStoredKeys, await apiFetch('/api/keys'));
+      clearCachedKeyUnlessCurrent(keys.find(({ provider }) => provider === COPILOTKIT)?.updatedAt);
       return keys;
     },
 
-    /** Checks the key with its provider and stores it. `key_rejected`: nothing was stored. */
-    async save(provider: ProviderName, key: string): Promise<StoredKey> {
+    /** Checks the key with its provider and stores it. Throws `key_rejected` and stores nothing if the provider rejects it. */
+    async save(provider: ProviderId, key: string): Promise<StoredKey> {
       const path = keyPath(provider);
-      const stored = await readAnswer(decodeStoredKey, await callApi(path, { method: 'PUT', json: { key } }));
+      const stored = await readJson(parseStoredKey, await apiFetch(path, { method: 'PUT', json: { key } }));
       if (provider === COPILOTKIT) await fetchCopilotKitKey();
       return stored;
     },
 
-    /** Asks the provider about the stored key again. */
-    async check(provider: ProviderName): Promise<CheckedKey> {
-      return readAnswer(decodeCheckedKey, await callApi(keyPath(provider), { method: 'POST' }));
+    /** Checks the stored key with its provider again. */
+    async check(provider: ProviderId): Promise<CheckedKey> {
+      return readJson(parseCheckedKey, await apiFetch(keyPath(provider), { method: 'POST' }));
     },
 
-    async remove(provider: ProviderName): Promise<void> {
-      await callApi(keyPath(provider), { method: 'DELETE' });
-      if (provider === COPILOTKIT) forgetKey();
+    async remove(provider: ProviderId): Promise<void> {
+      await apiFetch(keyPath(provider), { method: 'DELETE' });
+      if (provider === COPILOTKIT) clearCachedKey();
     },
 
-    onboarding: createOnboarding(callApi),
+    onboarding: createOnboarding(apiFetch),
 
-    activity: createActivity(callApi),
+    activity: createActivity(apiFetch),
 
-    /** One prompt to a model, paid by the user's own key. */
-    async generate(request: GenerateRequest, { signal }: CallOptions = {}): Promise<Generated> {
+    /** Sends one prompt to a model with the user's own key. */
+    async generate(request: GenerateRequest, { signal }: CallOptions = {}): Promise<GenerateResult> {
       const json = { ...request, stream: false };
-      return readAnswer(decodeGenerated, await callApi('/api/generate', { method: 'POST', json, signal }));
+      return readJson(parseGenerateResult, await apiFetch('/api/generate', { method: 'POST', json, signal }));
     },
 
-    /** The same, as it is written: `for await (const piece of await client.generateStream({ prompt }))`. */
+    /** Like `generate`, but streams the text: `for await (const piece of await client.generateStream({ prompt }))`. */
     async generateStream(request: GenerateRequest, { signal }: CallOptions = {}): Promise<TextStream> {
       const json = { ...request, stream: true };
-      return readTextStream(await callApi('/api/generate', { method: 'POST', json, signal }), signal);
+      return readTextStream(await apiFetch('/api/generate', { method: 'POST', json, signal }), signal);
     },
 
     /**
-     * The user's CopilotKit key, which is made for the browser: from `localStorage['copilotkit_api_key']` if it
-     * is there and this user's, else from the server and then kept there. Undefined when the user has none.
+     * The user's CopilotKit key, or undefined when the user has none. Comes from
+     * `localStorage['copilotkit_api_key']` if that holds this user's key. Otherwise it is fetched from the server
+     * and cached there.
      */
     async copilotKitKey(): Promise<string | undefined> {
       const token = await getToken({ fresh: false });
-      const sub = token ? tokenSubject(token) : undefined;
-      noteUser(sub);
+      const sub = token ? readTokenSubject(token) : undefined;
+      trackUser(sub);
       if (sub === undefined) return undefined;
-      return keptKey(sub) ?? (await fetchCopilotKitKey());
+      return readCachedKey(sub) ?? (await fetchCopilotKitKey());
     },
 
-    /** To be called when the user signs out: forgets what is kept of theirs in this browser. */
+    /** Call this when the user signs out. It removes what this browser has cached for them. */
     signedOut(): void {
-      noteUser(undefined);
+      trackUser(undefined);
     },
   };
 }
 
-function keyPath(provider: ProviderName): string {
+function keyPath(provider: ProviderId): string {
   return `/api/keys/${encodeURIComponent(provider)}`;
 }

@@ -4,8 +4,8 @@ import { defineConfig } from 'vite';
 const file = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /**
- * The page, and beside it the element and the client under names that stay, for apps to import:
- * `/user-keys.js` and `/client.js`. What changes with its contents has a hash in its name.
+ * Builds the page, the element and the client. Apps import the element as `/user-keys.js` and the client as
+ * `/client.js`, so these two names never change. All other files have a content hash in their names.
  */
 export default defineConfig({
   root: file('.'),
@@ -18,7 +18,7 @@ export default defineConfig({
     rolldownOptions: {
       input: {
         index: file('index.html'),
-        'user-keys': file('user-keys.ts'),
+        'user-keys': file('user-keys-element.ts'),
         client: file('client.ts'),
       },
       preserveEntrySignatures: 'strict',

@@ -108,7 +108,7 @@ describe('npm run account', () => {
     const port = typeof address === 'object' ? address?.port : undefined;
     const { code, text } = await accountAt(`http://127.0.0.1:${port}`, 'erase', '--user', 'leaver', '--yes');
     expect(code).toBe(1);
-    expect(text).toContain('answer of an unexpected shape');
+    expect(text).toContain('store_answer_unexpected');
     expect(text).not.toMatch(/is erased|Nothing was stored/);
   });
 });

@@ -1,4 +1,5 @@
 /** Many users' sealed records, written straight into a store. */
+import { Problem } from '../../lib/errors.ts';
 import { isUserId, type UserId } from '../../lib/identity/user-id.ts';
 import { createKv, type Kv } from '../../lib/kv/kv.ts';
 import { combineQueries } from '../../lib/kv/query.ts';
@@ -54,6 +55,7 @@ export async function fillStore(
         }),
       ),
     );
-    await kv.run(combineQueries(...writes));
+    const outcomes = await kv.run(combineQueries(...writes));
+    if (outcomes.includes('retired')) throw new Problem('deployment_outdated');
   }
 }

@@ -1,16 +1,16 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { newProviderKey } from '../support/start-world.ts';
-import { findBarriers } from './support/axe.ts';
+import { findAccessibilityViolations } from './support/axe.ts';
 import { chromiumPath, launchChromium } from './support/chromium.ts';
-import { type KeyPage, keyPage } from './support/key-page.ts';
+import { createKeysPage, type KeysPage } from './support/keys-page.ts';
 import { type Site, startSite } from './support/start-site.ts';
 
 describe.skipIf(chromiumPath === undefined)('limits and activity', () => {
   let site: Site;
   let browser: Browser;
   let page: Page;
-  let person: KeyPage;
+  let keysPage: KeysPage;
   let authorization = '';
 
   beforeAll(async () => {
@@ -21,9 +21,9 @@ describe.skipIf(chromiumPath === undefined)('limits and activity', () => {
     page.on('request', (request) => {
       authorization = request.headers().authorization ?? authorization;
     });
-    person = keyPage(page);
-    await person.signIn(site.url, 'alice');
-    await person.heading('Add your API keys').waitFor();
+    keysPage = createKeysPage(page);
+    await keysPage.signIn(site.url, 'alice');
+    await keysPage.heading('Add your API keys').waitFor();
     await api('PUT', '/api/keys/openai', { key: newProviderKey() });
     const steps = [
       { step: 'api-keys', status: 'completed' },
@@ -47,43 +47,43 @@ describe.skipIf(chromiumPath === undefined)('limits and activity', () => {
   const chat = async () =>
     (await api('POST', '/api/proxy/openai/v1/chat/completions', { model: 'gpt-test' })).text();
 
-  test('limits are set, what is left is shown, and they can be taken away', async () => {
-    await person.button('Limits: OpenAI').click();
-    await page.getByLabel('Calls per day').fill('3');
+  test('limits can be set and removed, and the card shows what is left', async () => {
+    await keysPage.button('Limits: OpenAI').click();
+    await page.getByLabel('Daily limit').fill('3');
     await page.getByLabel('Allowed models').fill('gpt-test, gpt-other');
-    await page.getByLabel('Last day').fill('2099-12-30');
-    expect(await findBarriers(page)).toEqual([]);
-    await person.button('Save limits').click();
-    await person.card('OpenAI').getByText('3 of 3 calls left today').waitFor();
-    await person.card('OpenAI').getByText('Only 2 models').waitFor();
-    await person.card('OpenAI').getByText('Until Dec 30, 2099').waitFor();
+    await page.getByLabel('Expiry date').fill('2099-12-30');
+    expect(await findAccessibilityViolations(page)).toEqual([]);
+    await keysPage.button('Save limits').click();
+    await keysPage.card('OpenAI').getByText('3 of 3 calls left today').waitFor();
+    await keysPage.card('OpenAI').getByText('2 allowed models').waitFor();
+    await keysPage.card('OpenAI').getByText('Expiry date: Dec 30, 2099').waitFor();
     expect(await page.evaluate('document.activeElement?.localName')).toBe('user-keys-page');
     for (const _ of [1, 2, 3]) await chat();
     await page.reload();
-    await person.status('OpenAI', 'Used up for today').waitFor();
-    await person.button('Limits: OpenAI').click();
-    await page.getByLabel('Calls per day').fill('many');
-    await person.button('Save limits').click();
-    await page.getByText('Calls per day must be a whole number.').waitFor();
-    await page.getByLabel('Calls per day').fill('');
+    await keysPage.status('OpenAI', 'Daily limit reached').waitFor();
+    await keysPage.button('Limits: OpenAI').click();
+    await page.getByLabel('Daily limit').fill('many');
+    await keysPage.button('Save limits').click();
+    await page.getByText('The daily limit must be a whole number.').waitFor();
+    await page.getByLabel('Daily limit').fill('');
     await page.getByRole('switch', { name: 'Paused' }).check();
-    await person.button('Save limits').click();
-    await person.status('OpenAI', 'Paused').waitFor();
-    expect(await findBarriers(page)).toEqual([]);
+    await keysPage.button('Save limits').click();
+    await keysPage.status('OpenAI', 'Paused').waitFor();
+    expect(await findAccessibilityViolations(page)).toEqual([]);
   });
 
-  test('the chart, the tokens and the timeline tell what happened', async () => {
+  test('the chart, the token counts and the log show what happened', async () => {
     await chat();
     await page.reload();
     await page.getByRole('img', { name: /^3 calls from .+ to .+, at most 3 on one day$/ }).waitFor();
     const row = page.getByRole('row', { name: 'OpenAI gpt-test' });
     expect(await row.getByRole('cell').allInnerTexts()).toEqual(['3', '9', '15']);
-    const log = page.getByRole('list', { name: 'What happened' });
-    await log.getByText('OpenAI not called: paused by you').waitFor();
+    const log = page.getByRole('list', { name: 'Recent activity' });
+    await log.getByText('Call to OpenAI blocked: the key is paused').waitFor();
     await log.getByText('OpenAI key added').waitFor();
-    expect(await log.getByText('OpenAI called').count()).toBe(3);
-    await person.button('Check again: OpenAI').click();
+    expect(await log.getByText('Call to OpenAI', { exact: true }).count()).toBe(3);
+    await keysPage.button('Check: OpenAI').click();
     await log.getByText('OpenAI key checked').waitFor();
-    expect(await findBarriers(page)).toEqual([]);
+    expect(await findAccessibilityViolations(page)).toEqual([]);
   });
 });

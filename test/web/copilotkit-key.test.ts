@@ -5,12 +5,12 @@ import { chromiumPath, launchChromium } from './support/chromium.ts';
 import { type Embedding, startEmbedding } from './support/start-embedding.ts';
 import type { Site } from './support/start-site.ts';
 
-/** What a page can do, by the name of the client's method. */
+/** A client method to call. `key` calls `copilotKitKey`. */
 type Step =
   | { readonly do: 'key' | 'list' | 'remove' | 'signedOut' }
   | { readonly do: 'save'; readonly key: string };
 
-describe.skipIf(chromiumPath === undefined)('the kept CopilotKit key', () => {
+describe.skipIf(chromiumPath === undefined)('the cached CopilotKit key', () => {
   let embedding: Embedding;
   let site: Site;
   let browser: Browser;
@@ -28,8 +28,8 @@ describe.skipIf(chromiumPath === undefined)('the kept CopilotKit key', () => {
   });
 
   /**
-   * Runs the steps one after the other in the page, as that user (none: nobody is signed in). Gives what the last
-   * one answered, what is in storage then, and how often the page was told of a change.
+   * Runs the steps in the page, in order, as the given user. Undefined: nobody is signed in. Returns the result of the
+   * last `key` step, the cached key, and the number of change events.
    */
   async function as(user: 'alice' | 'bob' | undefined, ...steps: Step[]) {
     const token = user === undefined ? null : await site.issuer.sign(user);
@@ -48,7 +48,7 @@ describe.skipIf(chromiumPath === undefined)('the kept CopilotKit key', () => {
           if (step.do === 'signedOut') client.signedOut();
           if (step.do === 'save') await client.save('copilotkit', step.key);
         }
-        return { answer, kept: localStorage.getItem('copilotkit_api_key'), updates };
+        return { answer, cached: localStorage.getItem('copilotkit_api_key'), updates };
       },
       { apiBase: site.url, token, steps },
     );
@@ -57,77 +57,80 @@ describe.skipIf(chromiumPath === undefined)('the kept CopilotKit key', () => {
   const first = newProviderKey('ck_pub_');
   const second = newProviderKey('ck_pub_');
 
-  test('there is none until the user stores one, and then it is kept at once', async () => {
-    expect(await as('alice', { do: 'key' })).toEqual({ answer: undefined, kept: null, updates: 0 });
-    expect(await as('alice', { do: 'save', key: first })).toMatchObject({ kept: first, updates: 1 });
+  test('is missing until the user stores a key, and is then cached at once', async () => {
+    expect(await as('alice', { do: 'key' })).toEqual({ answer: undefined, cached: null, updates: 0 });
+    expect(await as('alice', { do: 'save', key: first })).toMatchObject({ cached: first, updates: 1 });
   });
 
-  test('is read from storage from then on, without asking the server', async () => {
-    const asked: string[] = [];
-    page.on('request', (request) => asked.push(request.url()));
-    expect(await as('alice', { do: 'key' })).toEqual({ answer: first, kept: first, updates: 0 });
-    expect(asked.filter((url) => url.includes('/api/'))).toEqual([]);
+  test('is then read from storage, without a request to the server', async () => {
+    const requested: string[] = [];
+    page.on('request', (request) => requested.push(request.url()));
+    expect(await as('alice', { do: 'key' })).toEqual({ answer: first, cached: first, updates: 0 });
+    expect(requested.filter((url) => url.includes('/api/'))).toEqual([]);
   });
 
-  test('follows a replacement, here and in another browser', async () => {
-    expect(await as('alice', { do: 'save', key: second })).toMatchObject({ kept: second, updates: 1 });
+  test('is updated when the key is replaced in this or another browser', async () => {
+    expect(await as('alice', { do: 'save', key: second })).toMatchObject({ cached: second, updates: 1 });
     const elsewhere = { authorization: `Bearer ${await site.issuer.sign('alice')}` };
     const body = JSON.stringify({ key: first });
     await fetch(`${site.url}/api/keys/copilotkit`, { method: 'PUT', headers: elsewhere, body });
     expect(await as('alice', { do: 'list' }, { do: 'key' })).toEqual({
       answer: first,
-      kept: first,
+      cached: first,
       updates: 2,
     });
   });
 
-  test('is gone when another user signs in, who does not get it', async () => {
-    expect(await as('bob', { do: 'key' })).toEqual({ answer: undefined, kept: null, updates: 1 });
-    expect(await as('alice', { do: 'key' })).toEqual({ answer: first, kept: first, updates: 1 });
+  test('is removed when another user signs in, who never receives it', async () => {
+    expect(await as('bob', { do: 'key' })).toEqual({ answer: undefined, cached: null, updates: 1 });
+    expect(await as('alice', { do: 'key' })).toEqual({ answer: first, cached: first, updates: 1 });
   });
 
-  test('is gone when another user’s page does anything at all', async () => {
-    expect(await as('bob', { do: 'list' })).toMatchObject({ kept: null, updates: 1 });
+  test('is removed when another user makes any request', async () => {
+    expect(await as('bob', { do: 'list' })).toMatchObject({ cached: null, updates: 1 });
     await as('alice', { do: 'key' });
   });
 
-  test('is gone when the user signs out, also when the token source only says that nobody is there', async () => {
-    expect(await as('alice', { do: 'signedOut' })).toMatchObject({ kept: null, updates: 1 });
+  test('is removed when the user signs out, or when getToken returns no token', async () => {
+    expect(await as('alice', { do: 'signedOut' })).toMatchObject({ cached: null, updates: 1 });
     await as('alice', { do: 'key' });
-    expect(await as(undefined, { do: 'key' })).toEqual({ answer: undefined, kept: null, updates: 1 });
+    expect(await as(undefined, { do: 'key' })).toEqual({ answer: undefined, cached: null, updates: 1 });
   });
 
-  test('is not kept when another user has signed in while it was on its way', async () => {
+  test('is not cached when another user signs in during the request', async () => {
     const [alice, bob] = await Promise.all([site.issuer.sign('alice'), site.issuer.sign('bob')]);
     const outcome = await page.evaluate(
       async ({ apiBase, alice, bob }) => {
-        let asked = 0;
-        const client = window.createClient({ apiBase, getToken: async () => (++asked <= 2 ? alice : bob) });
-        const asking = client.copilotKitKey();
-        while (asked < 2) await Promise.resolve();
+        let requested = 0;
+        const client = window.createClient({
+          apiBase,
+          getToken: async () => (++requested <= 2 ? alice : bob),
+        });
+        const request = client.copilotKitKey();
+        while (requested < 2) await Promise.resolve();
         await client.list();
-        return { answer: await asking, kept: localStorage.getItem('copilotkit_api_key') };
+        return { answer: await request, cached: localStorage.getItem('copilotkit_api_key') };
       },
       { apiBase: site.url, alice, bob },
     );
-    expect(outcome).toEqual({ answer: undefined, kept: null });
+    expect(outcome).toEqual({ answer: undefined, cached: null });
   });
 
-  test('a key that lies in storage without an owner is not used', async () => {
-    await page.evaluate(() => localStorage.setItem('copilotkit_api_key', 'of-nobody-knows-whom'));
-    expect(await as('bob', { do: 'key' })).toEqual({ answer: undefined, kept: null, updates: 1 });
+  test('is not used if storage does not say who owns it', async () => {
+    await page.evaluate(() => localStorage.setItem('copilotkit_api_key', 'key-without-owner'));
+    expect(await as('bob', { do: 'key' })).toEqual({ answer: undefined, cached: null, updates: 1 });
   });
 
-  test('is gone when it is deleted', async () => {
+  test('is removed when the key is deleted', async () => {
     await as('alice', { do: 'key' });
     expect(await as('alice', { do: 'remove' }, { do: 'key' })).toEqual({
       answer: undefined,
-      kept: null,
+      cached: null,
       updates: 1,
     });
   });
 
-  test('is the only one that a page can ever get', async () => {
+  test('is the only kind of key that the API returns', async () => {
     const authorization = `Bearer ${await site.issuer.sign('alice')}`;
     const body = JSON.stringify({ key: newProviderKey() });
     const headers = { authorization, 'content-type': 'application/json' };

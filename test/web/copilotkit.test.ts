@@ -12,7 +12,7 @@ import { type HostApp, startHostApp } from './support/start-host-app.ts';
 import { type Site, startSite } from './support/start-site.ts';
 
 const APP = fileURLToPath(new URL('copilotkit', import.meta.url));
-/** Installing CopilotKit, the first time. */
+/** The first run installs CopilotKit. */
 const START_TIMEOUT_MS = 600_000;
 const HEADER = 'x-copilotcloud-public-api-key';
 
@@ -51,7 +51,7 @@ describe.skipIf(chromiumPath === undefined)('a real <CopilotKit>', () => {
     expect(answer.status).toBe(201);
   }
 
-  test('sends the key its user has stored', async () => {
+  test('sends the key that its user has stored', async () => {
     const key = newProviderKey('ck_pub_');
     await save(key);
     const page = await browser.newPage();

@@ -2,11 +2,11 @@ import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { json } from '../support/answers.ts';
 import { newProviderKey } from '../support/start-world.ts';
-import { findBarriers } from './support/axe.ts';
+import { findAccessibilityViolations } from './support/axe.ts';
 import { chromiumPath, launchChromium } from './support/chromium.ts';
-import { everythingOn } from './support/find-traces.ts';
 import { type HostPageOptions, openHostPage } from './support/host-page.ts';
-import { keyPage } from './support/key-page.ts';
+import { createKeysPage } from './support/keys-page.ts';
+import { dumpPage } from './support/page-contents.ts';
 import { type Embedding, startEmbedding } from './support/start-embedding.ts';
 
 const STEPS = [
@@ -38,45 +38,45 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     await embedding?.close();
   });
 
-  /** The element for a user of this test's own. */
+  /** Opens the element for a new user. */
   async function open(options: Partial<HostPageOptions> = {}, browserOptions: BrowserContextOptions = {}) {
     const user = `user-${++users}`;
     context = await browser.newContext(browserOptions);
     const getToken = () => embedding.site.issuer.sign(user);
     const host = await openHostPage(context, embedding, { getToken, ...options });
-    return { ...host, user, person: keyPage(host.page) };
+    return { ...host, user, keysPage: createKeysPage(host.page) };
   }
 
-  test('tells the app what happens, without the key', async () => {
-    const { page, person, events } = await open({ attributes: KEYS_ONLY });
+  test('sends the app events that do not contain the key', async () => {
+    const { page, keysPage, events } = await open({ attributes: KEYS_ONLY });
     const key = newProviderKey();
-    await person.openForm('OpenAI');
-    await person.saveKey('OpenAI', key);
-    await person.button('Check again: OpenAI').click();
-    await page.getByText('OpenAI accepts this key.').waitFor();
-    await person.button('Send').click();
+    await keysPage.openForm('OpenAI');
+    await keysPage.saveKey('OpenAI', key);
+    await keysPage.button('Check: OpenAI').click();
+    await page.getByText('OpenAI accepted this key.').waitFor();
+    await keysPage.button('Send').click();
     await page.getByText('Hello from openai').waitFor();
-    await person.button('Delete: OpenAI').click();
-    await person.button('Delete key').click();
-    await person.button('Add key: OpenAI').waitFor();
-    const told = await events();
+    await keysPage.button('Delete: OpenAI').click();
+    await keysPage.button('Delete key').click();
+    await keysPage.button('Add key: OpenAI').waitFor();
+    const recorded = await events();
     const stored = { provider: 'openai', status: 'valid', hint: key.slice(-4) };
-    expect(told.filter(([name]) => name !== 'onboarding')).toEqual([
+    expect(recorded.filter(([name]) => name !== 'onboarding')).toEqual([
       ['saved', expect.objectContaining(stored)],
       ['checked', expect.objectContaining(stored)],
       ['used', { provider: 'openai' }],
       ['removed', { provider: 'openai' }],
     ]);
-    expect(JSON.stringify(told)).not.toContain(key);
-    expect(await everythingOn(page)).not.toContain(key);
+    expect(JSON.stringify(recorded)).not.toContain(key);
+    expect(await dumpPage(page)).not.toContain(key);
   });
 
-  test('follows the app’s font and colours, and derives the rest from them', async () => {
+  test('uses the app’s font and colours, and derives all other colours from them', async () => {
     const css = `body { font-family: Georgia, serif; }
       user-keys { --user-keys-accent: rgb(120, 20, 90); --user-keys-surface: rgb(250, 245, 240); --user-keys-radius: 0px; }`;
-    const { person, page } = await open({ css, attributes: KEYS_ONLY });
-    await person.openForm('OpenAI');
-    const save = await person.button('Save key').evaluate((element) => {
+    const { keysPage, page } = await open({ css, attributes: KEYS_ONLY });
+    await keysPage.openForm('OpenAI');
+    const save = await keysPage.button('Save key').evaluate((element) => {
       const { backgroundColor, fontFamily, borderRadius } = getComputedStyle(element);
       return { backgroundColor, fontFamily, borderRadius };
     });
@@ -85,7 +85,7 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
       fontFamily: 'Georgia, serif',
       borderRadius: '0px',
     });
-    expect(await findBarriers(page)).toEqual([]);
+    expect(await findAccessibilityViolations(page)).toEqual([]);
   });
 
   test.each([
@@ -94,34 +94,34 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     [{ theme: 'system' }, 'dark', '', true],
     [{ theme: 'dark' }, 'light', '', true],
     [{ theme: 'light' }, 'dark', ':root { color-scheme: dark }', false],
-  ] as const)('with %o, a %s system and “%s” it is dark: %s', async (theme, colorScheme, css, isDark) => {
-    const { person, page } = await open({ attributes: { ...KEYS_ONLY, ...theme }, css }, { colorScheme });
-    await person.openForm('OpenAI');
+  ] as const)('with %o, a %s system and “%s”, dark is %s', async (theme, colorScheme, css, isDark) => {
+    const { keysPage, page } = await open({ attributes: { ...KEYS_ONLY, ...theme }, css }, { colorScheme });
+    await keysPage.openForm('OpenAI');
     const field = page.getByLabel('Your OpenAI API key');
     const background = await field.evaluate((element) => getComputedStyle(element).backgroundColor);
     expect(background).toBe(isDark ? 'rgb(22, 24, 29)' : 'rgb(255, 255, 255)');
   });
 
   test.each(['light', 'dark'] as const)(
-    'says of every bad state what to do, in %s too',
+    'explains what to do for every problem with a key, in %s colours',
     async (colorScheme) => {
       const css = ':root { color-scheme: light dark }';
-      const { page, person, user } = await open({ attributes: KEYS_ONLY, css }, { colorScheme });
+      const { page, keysPage, user } = await open({ attributes: KEYS_ONLY, css }, { colorScheme });
       const { providers, kv } = embedding.site.world;
       for (const provider of ['OpenAI', 'Exa', 'Anthropic']) {
         if (provider === 'Anthropic') providers.answerNextWith(json({}, 500));
-        await person.openForm(provider);
-        await person.saveKey(provider, newProviderKey());
-        await person.card(provider).getByText('Not used yet').waitFor();
+        await keysPage.openForm(provider);
+        await keysPage.saveKey(provider, newProviderKey());
+        await keysPage.card(provider).getByText('Not used yet').waitFor();
       }
-      await person.button('Check again: OpenAI').click();
-      await page.getByText('OpenAI accepts this key.').waitFor();
+      await keysPage.button('Check: OpenAI').click();
+      await page.getByText('OpenAI accepted this key.').waitFor();
       providers.answerNextWith(json({}, 500));
-      await person.button('Check again: OpenAI').click();
-      await page.getByText('OpenAI could not be asked right now.').waitFor();
+      await keysPage.button('Check: OpenAI').click();
+      await page.getByText('The key could not be checked with OpenAI.').waitFor();
       providers.answerNextWith(json({ error: {} }, 401));
-      await person.button('Check again: OpenAI').click();
-      await page.getByText('OpenAI does not accept this key any more.').waitFor();
+      await keysPage.button('Check: OpenAI').click();
+      await page.getByText('OpenAI no longer accepts this key.').waitFor();
       const record = JSON.stringify({ v: 1, jwe: 'a..b.c.d', hint: 'last', status: 'valid', version: 1 });
       await fetch(kv.url, {
         method: 'POST',
@@ -129,99 +129,99 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
         body: JSON.stringify(['HSET', `userkeys:keys:${user}`, 'exa', record]),
       });
       await page.evaluate(() => document.querySelector('user-keys')?.reload());
-      await page.getByText('The stored key cannot be opened any more.').waitFor();
-      await page.getByText('Saved, but Anthropic could not be asked about it.').waitFor();
+      await page.getByText('The stored key cannot be decrypted.').waitFor();
+      await page.getByText('The key is saved, but it could not be checked with Anthropic.').waitFor();
       for (const [provider, label] of [
-        ['OpenAI', 'Refused'],
+        ['OpenAI', 'Rejected by OpenAI'],
         ['Exa', 'Unreadable'],
-        ['Anthropic', 'Not verified'],
+        ['Anthropic', 'Not checked yet'],
       ] as const) {
-        await person.status(provider, label).waitFor();
+        await keysPage.status(provider, label).waitFor();
       }
-      expect(await findBarriers(page)).toEqual([]);
+      expect(await findAccessibilityViolations(page)).toEqual([]);
     },
   );
 
-  test('a token that has expired is asked for once more, and the user notices nothing', async () => {
-    const asked: boolean[] = [];
+  test('an expired token is replaced without the user noticing', async () => {
+    const freshFlags: boolean[] = [];
     const { issuer } = embedding.site;
     const expired = await issuer.sign('user-fresh', { exp: 1 });
     const fresh = await issuer.sign('user-fresh');
     const getToken = async (options: { fresh: boolean }) => {
-      asked.push(options.fresh);
+      freshFlags.push(options.fresh);
       return options.fresh ? fresh : expired;
     };
-    const { person, events } = await open({ getToken, attributes: KEYS_ONLY });
-    await person.heading('API keys').waitFor();
-    // Each call asked once for the token there was and once for a fresh one.
-    const isSettled = () => asked.filter((wasFresh) => wasFresh).length * 2 === asked.length;
+    const { keysPage, events } = await open({ getToken, attributes: KEYS_ONLY });
+    await keysPage.heading('API keys').waitFor();
+    // Each call asked twice: first for the current token, then for a fresh one.
+    const isSettled = () => freshFlags.filter((wasFresh) => wasFresh).length * 2 === freshFlags.length;
     await expect.poll(isSettled, { timeout: 20_000 }).toBe(true);
     expect(await events()).toEqual([]);
   });
 
-  test('without a usable token it says so, tells the app, and works again after signing in', async () => {
+  test('without a valid token it says so, notifies the app, and works again after signing in', async () => {
     let token: string | null = null;
-    const { page, person, events } = await open({ getToken: async () => token, attributes: KEYS_ONLY });
+    const { page, keysPage, events } = await open({ getToken: async () => token, attributes: KEYS_ONLY });
     await page.getByText('Your session has ended.').waitFor();
     expect(await events()).toContainEqual(['sign-in-needed', null]);
-    expect(await findBarriers(page)).toEqual([]);
+    expect(await findAccessibilityViolations(page)).toEqual([]);
     token = await embedding.site.issuer.sign('user-later');
-    await person.button('Try again').click();
-    await person.heading('API keys').waitFor();
+    await keysPage.button('Try again').click();
+    await keysPage.heading('API keys').waitFor();
   });
 
-  test('when somebody else signs in, nothing of the former user stays', async () => {
+  test('when another user signs in, nothing of the previous user remains', async () => {
     let user = 'user-before';
-    const { person } = await open({
+    const { keysPage } = await open({
       getToken: () => embedding.site.issuer.sign(user),
       attributes: KEYS_ONLY,
     });
-    await person.openForm('OpenAI');
-    await person.saveKey('OpenAI', newProviderKey());
-    await person.status('OpenAI', 'Valid').waitFor();
+    await keysPage.openForm('OpenAI');
+    await keysPage.saveKey('OpenAI', newProviderKey());
+    await keysPage.status('OpenAI', 'Valid').waitFor();
     user = 'user-after';
-    await person.button('Check again: OpenAI').click();
-    await person.button('Add key: OpenAI').waitFor();
-    expect(await person.status('OpenAI', 'Valid').count()).toBe(0);
+    await keysPage.button('Check: OpenAI').click();
+    await keysPage.button('Add key: OpenAI').waitFor();
+    expect(await keysPage.status('OpenAI', 'Valid').count()).toBe(0);
   });
 
-  test('offline it says so and keeps what was pasted; back online it goes on', async () => {
-    const { page, person } = await open({ attributes: KEYS_ONLY });
-    await person.openForm('OpenAI');
+  test('offline, it says so and keeps the pasted key; online again, saving works', async () => {
+    const { page, keysPage } = await open({ attributes: KEYS_ONLY });
+    await keysPage.openForm('OpenAI');
     await context.setOffline(true);
-    await page.getByText('What you see may be out of date.').waitFor();
-    await person.saveKey('OpenAI', newProviderKey());
+    await page.getByText('The information on this page may be out of date.').waitFor();
+    await keysPage.saveKey('OpenAI', newProviderKey());
     await page.getByText('Try again when you are back online.').waitFor();
-    expect(await findBarriers(page)).toEqual([]);
+    expect(await findAccessibilityViolations(page)).toEqual([]);
     await context.setOffline(false);
-    await page.getByText('What you see may be out of date.').waitFor({ state: 'detached' });
-    await person.button('Save key').click();
-    await person.status('OpenAI', 'Valid').waitFor();
+    await page.getByText('The information on this page may be out of date.').waitFor({ state: 'detached' });
+    await keysPage.button('Save key').click();
+    await keysPage.status('OpenAI', 'Valid').waitFor();
   });
 
-  test('an app’s own steps have its own contents, in order, with data', async () => {
+  test('the app’s own steps show its own contents, in order, and store data', async () => {
     const content = '<p slot="website">Where is your site?</p>';
-    const { page, person, events } = await open({ content });
-    await page.getByText('Still needed: OpenAI').waitFor();
-    await person.card('OpenAI').getByText('Required').waitFor();
-    await person.openForm('OpenAI');
-    await person.saveKey('OpenAI', newProviderKey());
-    await person.status('OpenAI', 'Valid').waitFor();
-    await person.button('Continue').click();
-    await person.heading('Website').waitFor();
+    const { page, keysPage, events } = await open({ content });
+    await page.getByText('Keys still required: OpenAI').waitFor();
+    await keysPage.card('OpenAI').getByText('Required').waitFor();
+    await keysPage.openForm('OpenAI');
+    await keysPage.saveKey('OpenAI', newProviderKey());
+    await keysPage.status('OpenAI', 'Valid').waitFor();
+    await keysPage.button('Continue').click();
+    await keysPage.heading('Website').waitFor();
     await page.getByText('Where is your site?').waitFor();
-    expect(await person.button('Skip').count()).toBe(0);
-    expect(await findBarriers(page)).toEqual([]);
+    expect(await keysPage.button('Skip').count()).toBe(0);
+    expect(await findAccessibilityViolations(page)).toEqual([]);
     await page.evaluate(() =>
       document
         .querySelector('user-keys')
         ?.changeStep({ step: 'website', status: 'completed', data: { site: 'https://app.example' } }),
     );
-    await person.heading('Research').waitFor();
-    await person.button('Skip').click();
-    await person.heading('Personalization').waitFor();
-    await person.button('Research (skipped)').click();
-    await person.heading('Research').waitFor();
+    await keysPage.heading('Research').waitFor();
+    await keysPage.button('Skip').click();
+    await keysPage.heading('Personalization').waitFor();
+    await keysPage.button('Research (skipped)').click();
+    await keysPage.heading('Research').waitFor();
     const last = (await events()).at(-1);
     expect(last?.[1]).toMatchObject({
       currentStep: 'personalization',
@@ -236,29 +236,29 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
     });
   });
 
-  test('everything can be done with the keyboard alone', async () => {
-    const { page, person } = await open({ attributes: KEYS_ONLY });
-    await person.button('Add key: OpenAI').focus();
+  test('every action works with the keyboard alone', async () => {
+    const { page, keysPage } = await open({ attributes: KEYS_ONLY });
+    await keysPage.button('Add key: OpenAI').focus();
     await page.keyboard.press('Enter');
     await page.keyboard.insertText(newProviderKey());
     await page.keyboard.press('Enter');
-    await person.status('OpenAI', 'Valid').waitFor();
-    for (const name of ['Check again', 'Limits', 'Replace', 'Delete']) {
+    await keysPage.status('OpenAI', 'Valid').waitFor();
+    for (const name of ['Check', 'Limits', 'Replace', 'Delete']) {
       await page.keyboard.press('Tab');
       await expect.poll(() => focusedLabel(page)).toBe(`${name}: OpenAI`);
     }
     await page.keyboard.press('Enter');
-    await expect.poll(() => focusedLabel(page)).toBe('Keep it');
+    await expect.poll(() => focusedLabel(page)).toBe('Cancel');
     await page.keyboard.press('Tab');
     await expect.poll(() => focusedLabel(page)).toBe('Delete key');
     await page.keyboard.press('Enter');
-    await person.button('Add key: OpenAI').waitFor();
+    await keysPage.button('Add key: OpenAI').waitFor();
     await expect.poll(() => focusedLabel(page)).toBe('Choose a provider');
   });
 
-  test('fits a phone 360 pixels wide, with targets large enough to hit', async () => {
+  test('fits a phone that is 360 pixels wide, and every button is at least 44 pixels high', async () => {
     const phone = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true };
-    const { page, person } = await open({}, phone);
+    const { page, keysPage } = await open({}, phone);
     const expectToFit = async () => {
       expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
       const heights = await page
@@ -266,31 +266,31 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
         .evaluateAll((buttons) => buttons.map((button) => button.getBoundingClientRect().height));
       expect(Math.min(...heights)).toBeGreaterThanOrEqual(44);
     };
-    await person.heading('Add your API keys').waitFor();
+    await keysPage.heading('Add your API keys').waitFor();
     await expectToFit();
-    await person.openForm('OpenAI');
+    await keysPage.openForm('OpenAI');
     await expectToFit();
-    await person.saveKey('OpenAI', newProviderKey('refused-'));
-    await page.getByText('does not accept this key').waitFor();
+    await keysPage.saveKey('OpenAI', newProviderKey('refused-'));
+    await page.getByText('rejected this key').waitFor();
     await expectToFit();
-    await person.saveKey('OpenAI', newProviderKey());
-    await person.status('OpenAI', 'Valid').waitFor();
+    await keysPage.saveKey('OpenAI', newProviderKey());
+    await keysPage.status('OpenAI', 'Valid').waitFor();
     await expectToFit();
-    await person.button('Delete: OpenAI').click();
+    await keysPage.button('Delete: OpenAI').click();
     await page.getByRole('dialog').waitFor();
     await expectToFit();
-    expect(await findBarriers(page)).toEqual([]);
+    expect(await findAccessibilityViolations(page)).toEqual([]);
   });
 
-  test('when the key store is down it says so, and offers to try again', async () => {
-    const { page, person } = await open({ attributes: KEYS_ONLY });
-    await person.openForm('OpenAI');
+  test('when the key store is down, it says so and offers to try again', async () => {
+    const { page, keysPage } = await open({ attributes: KEYS_ONLY });
+    await keysPage.openForm('OpenAI');
     await embedding.site.world.kv.stop();
-    await person.saveKey('OpenAI', newProviderKey());
-    await page.getByText('The key store is not answering right now.').waitFor();
+    await keysPage.saveKey('OpenAI', newProviderKey());
+    await page.getByText('The key store is not available right now.').waitFor();
     await page.evaluate(() => document.querySelector('user-keys')?.reload());
-    await person.button('Try again').waitFor();
-    expect(await findBarriers(page)).toEqual([]);
+    await keysPage.button('Try again').waitFor();
+    expect(await findAccessibilityViolations(page)).toEqual([]);
   });
 });
 

@@ -1,12 +1,12 @@
 import { describe } from 'vitest';
-import { mainFlow } from './main-flow.ts';
 import { chromiumPath } from './support/chromium.ts';
 import { startSite } from './support/start-site.ts';
+import { describeUserJourney } from './user-journey.ts';
 
 if (chromiumPath === undefined) {
-  process.stderr.write('Left out: the page in a browser, since no Chromium was found.\n');
+  process.stderr.write('Skipped: the page in a browser, because no Chromium was found.\n');
 }
 
 describe.skipIf(chromiumPath === undefined)('a new user', () => {
-  mainFlow(() => startSite(), { start: 60_000, wait: 10_000 });
+  describeUserJourney(() => startSite(), { start: 60_000, wait: 10_000 });
 });

@@ -1,17 +1,17 @@
 import { describe } from 'vitest';
-import { mainFlow } from './main-flow.ts';
 import { chromiumPath } from './support/chromium.ts';
 import { startVercelSite } from './support/start-site.ts';
+import { describeUserJourney } from './user-journey.ts';
 
-/** Installing the CLI, the first time. */
+/** The first start installs the Vercel CLI. */
 const START_TIMEOUT_MS = 600_000;
-/** Every call of the page is a new process. */
+/** `vercel dev` starts a new process for every API call. */
 const STEP_TIMEOUT_MS = 300_000;
 
 describe.skipIf(chromiumPath === undefined)(
   'a new user, under vercel dev',
   { timeout: STEP_TIMEOUT_MS },
   () => {
-    mainFlow(startVercelSite, { start: START_TIMEOUT_MS, wait: 90_000 });
+    describeUserJourney(startVercelSite, { start: START_TIMEOUT_MS, wait: 90_000 });
   },
 );

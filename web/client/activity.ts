@@ -1,19 +1,26 @@
-/** What the user's keys were used for: the log, calls and tokens per day, and the guards that limit it. */
+/** The activity API: the audit log, the usage per day, and the guards that limit how a key is used. */
 import type { AuditEntry as Entry } from '../../lib/audit/audit-entry.ts';
 import type { GuardsPatch } from '../../lib/guards/guards.ts';
 import type { describeUsage } from '../../lib/usage/usage-report.ts';
-import { decodeStoredKey, type ProviderName, type StoredKey } from './answers.ts';
-import type { CallApi } from './call-api.ts';
-import { fieldsOf, list, nullable, number, optional, text, wholeNumber } from './decode.ts';
-import { readAnswer } from './read-answer.ts';
+import { type ApiFetch, readJson } from './api-fetch.ts';
+import { type ProviderId, parseStoredKey, type StoredKey } from './api-responses.ts';
+import {
+  nullable,
+  optional,
+  parseArray,
+  parseInteger,
+  parseNumber,
+  parseObject,
+  parseString,
+} from './json-parsers.ts';
 
 export type { GuardsPatch };
 
-/** One entry of the log. Actions and outcomes are any text: a page may be older than the server. */
+/** One entry of the audit log. `action` and `route` are any string, because the server may be newer than the page. */
 export type AuditEntry = Omit<Entry, 'action' | 'route' | 'provider'> & {
   readonly action: string;
   readonly route: string | null;
-  readonly provider: ProviderName | null;
+  readonly provider: ProviderId | null;
 };
 export type AuditPage = { readonly entries: readonly AuditEntry[]; readonly nextCursor: string | null };
 
@@ -22,8 +29,8 @@ export type UsageRow = Pick<
   ServerRow,
   'day' | 'model' | 'calls' | 'measuredCalls' | 'inputTokens' | 'outputTokens'
 > & {
-  readonly provider: ProviderName;
-  /** Undefined where the operator gives no prices. */
+  readonly provider: ProviderId;
+  /** Undefined when the operator has configured no prices. Null when the cost is not known. */
   readonly cost: number | null | undefined;
 };
 export type Usage = {
@@ -33,72 +40,72 @@ export type Usage = {
   readonly rows: readonly UsageRow[];
 };
 
-export function createActivity(callApi: CallApi) {
+export function createActivity(apiFetch: ApiFetch) {
   return {
-    /** The newest entries, or those after a cursor. */
+    /** One page of the audit log, newest entry first. Without a cursor: the first page. */
     async log(page: { readonly limit: number; readonly cursor?: string }): Promise<AuditPage> {
       const query = new URLSearchParams({
         limit: String(page.limit),
         ...(page.cursor && { cursor: page.cursor }),
       });
-      return readAnswer(decodePage, await callApi(`/api/audit?${query}`));
+      return readJson(parseAuditPage, await apiFetch(`/api/audit?${query}`));
     },
 
-    /** The last 30 days. */
+    /** Usage of the last 30 days. */
     async usage(): Promise<Usage> {
-      return readAnswer(decodeUsage, await callApi('/api/usage'));
+      return readJson(parseUsage, await apiFetch('/api/usage'));
     },
 
-    /** Changes the guards that are named; null takes one away. */
-    async guard(provider: ProviderName, guards: GuardsPatch): Promise<StoredKey> {
+    /** Changes the given guards. Null removes a guard. */
+    async updateGuards(provider: ProviderId, guards: GuardsPatch): Promise<StoredKey> {
       const path = `/api/keys/${encodeURIComponent(provider)}`;
-      return readAnswer(decodeStoredKey, await callApi(path, { method: 'PATCH', json: { guards } }));
+      return readJson(parseStoredKey, await apiFetch(path, { method: 'PATCH', json: { guards } }));
     },
   };
 }
 
-function decodePage(value: unknown): AuditPage {
-  const { entries, nextCursor } = fieldsOf(value);
-  return { entries: list(entries, decodeEntry), nextCursor: nullable(nextCursor, text) };
+function parseAuditPage(value: unknown): AuditPage {
+  const { entries, nextCursor } = parseObject(value);
+  return { entries: parseArray(entries, parseAuditEntry), nextCursor: nullable(nextCursor, parseString) };
 }
 
-function decodeEntry(value: unknown): AuditEntry {
-  const fields = fieldsOf(value);
+function parseAuditEntry(value: unknown): AuditEntry {
+  const fields = parseObject(value);
   return {
-    time: text(fields.time),
-    action: text(fields.action),
-    route: nullable(fields.route, text),
-    provider: nullable(fields.provider, text),
-    outcome: text(fields.outcome),
-    status: nullable(fields.status, wholeNumber),
-    durationMs: wholeNumber(fields.durationMs),
-    requestId: nullable(fields.requestId, text),
-    model: nullable(fields.model, text),
-    inputTokens: nullable(fields.inputTokens, wholeNumber),
-    outputTokens: nullable(fields.outputTokens, wholeNumber),
+    time: parseString(fields.time),
+    action: parseString(fields.action),
+    route: nullable(fields.route, parseString),
+    provider: nullable(fields.provider, parseString),
+    outcome: parseString(fields.outcome),
+    status: nullable(fields.status, parseInteger),
+    durationMs: parseInteger(fields.durationMs),
+    requestId: nullable(fields.requestId, parseString),
+    model: nullable(fields.model, parseString),
+    inputTokens: nullable(fields.inputTokens, parseInteger),
+    outputTokens: nullable(fields.outputTokens, parseInteger),
   };
 }
 
-function decodeUsage(value: unknown): Usage {
-  const { from, to, currency, rows } = fieldsOf(value);
+function parseUsage(value: unknown): Usage {
+  const { from, to, currency, rows } = parseObject(value);
   return {
-    from: text(from),
-    to: text(to),
-    currency: optional(currency, text),
-    rows: list(rows, decodeRow),
+    from: parseString(from),
+    to: parseString(to),
+    currency: optional(currency, parseString),
+    rows: parseArray(rows, parseUsageRow),
   };
 }
 
-function decodeRow(value: unknown): UsageRow {
-  const fields = fieldsOf(value);
+function parseUsageRow(value: unknown): UsageRow {
+  const fields = parseObject(value);
   return {
-    day: text(fields.day),
-    provider: text(fields.provider),
-    model: nullable(fields.model, text),
-    calls: wholeNumber(fields.calls),
-    measuredCalls: wholeNumber(fields.measuredCalls),
-    inputTokens: nullable(fields.inputTokens, wholeNumber),
-    outputTokens: nullable(fields.outputTokens, wholeNumber),
-    cost: optional(fields.cost, (cost) => nullable(cost, number)),
+    day: parseString(fields.day),
+    provider: parseString(fields.provider),
+    model: nullable(fields.model, parseString),
+    calls: parseInteger(fields.calls),
+    measuredCalls: parseInteger(fields.measuredCalls),
+    inputTokens: nullable(fields.inputTokens, parseInteger),
+    outputTokens: nullable(fields.outputTokens, parseInteger),
+    cost: optional(fields.cost, (cost) => nullable(cost, parseNumber)),
   };
 }

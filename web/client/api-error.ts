@@ -1,18 +1,18 @@
-/** What the client throws: a problem document of the API, or the reason why there was no answer to read. */
+/** The error that the client throws: a problem document of the API, or a failure to get a usable response. */
 import type { FieldError, ProblemCode } from '../../lib/errors.ts';
-import { fieldsOf, list, optional, text, wholeNumber } from './decode.ts';
+import { optional, parseArray, parseInteger, parseObject, parseString } from './json-parsers.ts';
 
 /**
  * - `signed_out`: `getToken` gave no token.
- * - `unreachable`: no answer came; offline, blocked by CORS, or the server is gone.
- * - `broken_off`: a streamed answer ended in the middle.
- * - `unexpected_answer`: an answer that is not in the form the API promises.
+ * - `unreachable`: no response. The browser is offline, CORS blocked the request, or the server is down.
+ * - `broken_off`: a streamed response ended before it was complete.
+ * - `unexpected_answer`: a response with a shape that the API does not define.
  */
 type ClientCode = 'signed_out' | 'unreachable' | 'broken_off' | 'unexpected_answer';
 export type ErrorCode = ProblemCode | ClientCode;
 
 type Details = {
-  /** 0 when there was no answer. */
+  /** HTTP status. 0 when there was no response. */
   readonly status?: number;
   readonly requestId?: string | undefined;
   readonly retryAfterSeconds?: number | undefined;
@@ -21,10 +21,10 @@ type Details = {
   readonly members?: Readonly<Record<string, unknown>>;
 };
 
-/** `code` is the API's (docs/errors.md) or one of `ClientCode`; branch on it and never on the message. */
+/** `code` is one of the API's codes (docs/errors.md) or a `ClientCode`. Branch on the code, never on the message. */
 export class ApiError extends Error {
   override readonly name = 'ApiError';
-  /** One of `ErrorCode`, or a newer one that this page does not know yet. */
+  /** One of `ErrorCode`, or a newer code that this version does not know. */
   readonly code: string;
   readonly status: number;
   readonly requestId: string | undefined;
@@ -43,7 +43,7 @@ export class ApiError extends Error {
   }
 }
 
-/** The error of an answer that is not a success. An answer that is no problem document is told by its status. */
+/** The error for an unsuccessful response. If the body is not a problem document, the error holds only the status. */
 export async function readProblem(response: Response): Promise<ApiError> {
   const { status, headers } = response;
   const retryAfter = Number(headers.get('retry-after') ?? Number.NaN);
@@ -53,19 +53,19 @@ export async function readProblem(response: Response): Promise<ApiError> {
     retryAfterSeconds: Number.isFinite(retryAfter) ? retryAfter : undefined,
   };
   try {
-    const members = fieldsOf(await response.json());
-    return new ApiError(text(members.code), text(members.detail), {
+    const members = parseObject(await response.json());
+    return new ApiError(parseString(members.code), parseString(members.detail), {
       ...details,
-      status: wholeNumber(members.status),
-      fieldErrors: optional(members.errors, (errors) => list(errors, decodeFieldError)) ?? [],
+      status: parseInteger(members.status),
+      fieldErrors: optional(members.errors, (errors) => parseArray(errors, parseFieldError)) ?? [],
       members,
     });
   } catch {
-    return new ApiError('unexpected_answer', `The server answered with status ${status}.`, details);
+    return new ApiError('unexpected_answer', `The server responded with status ${status}.`, details);
   }
 }
 
-function decodeFieldError(value: unknown): FieldError {
-  const { pointer, detail } = fieldsOf(value);
-  return { pointer: text(pointer), detail: text(detail) };
+function parseFieldError(value: unknown): FieldError {
+  const { pointer, detail } = parseObject(value);
+  return { pointer: parseString(pointer), detail: parseString(detail) };
 }

@@ -1,70 +1,71 @@
 /**
- * The user's CopilotKit key, which is made for the browser, kept in `localStorage` for the time that its owner is
- * signed in. Where the page may not use storage, nothing is kept and everything else works.
+ * Caches the user's CopilotKit key in `localStorage` while its owner is signed in. CopilotKit's public key is meant
+ * for browsers. If the page cannot use storage, nothing is cached and everything else still works.
  */
-import type { BrowserKey } from './answers.ts';
-import { fieldsOf, nullable, text } from './decode.ts';
+import type { BrowserKey } from './api-responses.ts';
+import { nullable, parseObject, parseString } from './json-parsers.ts';
 
 const COPILOTKIT_KEY_ITEM = 'copilotkit_api_key';
-/** Whose key it is and which one: a key without this next to it could be anybody's and is not used. */
+/** The key's owner and version. A cached key without this item could belong to anyone, so it is not used. */
 const OWNER_ITEM = 'copilotkit_api_key_owner';
 
-/** Dispatched on `window` when the kept key has changed or is gone. It does not carry the key. */
+/** Dispatched on `window` when the cached key has changed or was removed. The event does not contain the key. */
 const COPILOTKIT_KEY_UPDATED = 'copilotkit-key-updated';
 
 type Owner = { readonly sub: string; readonly updatedAt: string | null };
 
-/** The kept key of that user, or undefined. */
-export function keptKey(sub: string): string | undefined {
-  return readOwner()?.sub === sub ? (read(COPILOTKIT_KEY_ITEM) ?? undefined) : undefined;
+/** The cached key of this user, or undefined. */
+export function readCachedKey(sub: string): string | undefined {
+  return readOwner()?.sub === sub ? (readItem(COPILOTKIT_KEY_ITEM) ?? undefined) : undefined;
 }
 
-export function keepKey(sub: string, { key, updatedAt }: BrowserKey): void {
-  const former = read(COPILOTKIT_KEY_ITEM);
+export function cacheKey(sub: string, { key, updatedAt }: BrowserKey): void {
+  const previous = readItem(COPILOTKIT_KEY_ITEM);
   const owner: Owner = { sub, updatedAt };
-  attempt(() => {
+  tryStorage(() => {
     localStorage.setItem(COPILOTKIT_KEY_ITEM, key);
     localStorage.setItem(OWNER_ITEM, JSON.stringify(owner));
   });
-  if (former !== key) window.dispatchEvent(new Event(COPILOTKIT_KEY_UPDATED));
+  if (previous !== key) window.dispatchEvent(new Event(COPILOTKIT_KEY_UPDATED));
 }
 
-export function forgetKey(): void {
-  const former = read(COPILOTKIT_KEY_ITEM);
-  attempt(() => {
+export function clearCachedKey(): void {
+  const previous = readItem(COPILOTKIT_KEY_ITEM);
+  tryStorage(() => {
     localStorage.removeItem(COPILOTKIT_KEY_ITEM);
     localStorage.removeItem(OWNER_ITEM);
   });
-  if (former !== null) window.dispatchEvent(new Event(COPILOTKIT_KEY_UPDATED));
+  if (previous !== null) window.dispatchEvent(new Event(COPILOTKIT_KEY_UPDATED));
 }
 
-/** Forgets a key that is not this user's. Undefined: nobody is signed in. */
-export function forgetKeyUnlessOf(sub: string | undefined): void {
-  if (read(COPILOTKIT_KEY_ITEM) !== null && (sub === undefined || readOwner()?.sub !== sub)) forgetKey();
+/** Removes a cached key that belongs to another user. Undefined: nobody is signed in. */
+export function clearCachedKeyUnlessOwnedBy(sub: string | undefined): void {
+  if (readItem(COPILOTKIT_KEY_ITEM) !== null && (sub === undefined || readOwner()?.sub !== sub))
+    clearCachedKey();
 }
 
-/** Forgets a key that has been replaced or removed elsewhere, as the list of stored keys shows. */
-export function forgetKeyUnlessFrom(updatedAt: string | null | undefined): void {
+/** Removes a cached key that was replaced or deleted in another browser: its `updatedAt` is out of date. */
+export function clearCachedKeyUnlessCurrent(updatedAt: string | null | undefined): void {
   const owner = readOwner();
-  if (owner !== undefined && owner.updatedAt !== updatedAt) forgetKey();
+  if (owner !== undefined && owner.updatedAt !== updatedAt) clearCachedKey();
 }
 
 function readOwner(): Owner | undefined {
   try {
-    const { sub, updatedAt } = fieldsOf(JSON.parse(read(OWNER_ITEM) ?? ''));
-    return { sub: text(sub), updatedAt: nullable(updatedAt, text) };
+    const { sub, updatedAt } = parseObject(JSON.parse(readItem(OWNER_ITEM) ?? ''));
+    return { sub: parseString(sub), updatedAt: nullable(updatedAt, parseString) };
   } catch {
     return undefined;
   }
 }
 
-function read(item: string): string | null {
-  return attempt(() => localStorage.getItem(item)) ?? null;
+function readItem(item: string): string | null {
+  return tryStorage(() => localStorage.getItem(item)) ?? null;
 }
 
-function attempt<T>(use: () => T): T | undefined {
+function tryStorage<T>(access: () => T): T | undefined {
   try {
-    return use();
+    return access();
   } catch {
     return undefined;
   }

@@ -1,19 +1,27 @@
-/** Where a user is in onboarding, and moving on in it. */
+/** The onboarding API: reads and changes the state of the user's onboarding. */
 import type {
   OnboardingPatch,
   OnboardingState,
   OnboardingStep,
 } from '../../lib/onboarding/onboarding-schema.ts';
-import type { ProviderName } from './answers.ts';
-import type { CallApi } from './call-api.ts';
-import { fieldsOf, flag, list, nullable, number, oneOf, optional, text } from './decode.ts';
-import { readAnswer } from './read-answer.ts';
+import { type ApiFetch, readJson } from './api-fetch.ts';
+import type { ProviderId } from './api-responses.ts';
+import {
+  nullable,
+  optional,
+  parseArray,
+  parseBoolean,
+  parseNumber,
+  parseObject,
+  parseOneOf,
+  parseString,
+} from './json-parsers.ts';
 
 export type { OnboardingPatch };
 
-/** One step. `data` is what the app stored with it. */
+/** One step. `data` is what the app has stored with it. */
 export type Step = Omit<OnboardingStep, 'requiredProviders' | 'data'> & {
-  readonly requiredProviders: readonly ProviderName[];
+  readonly requiredProviders: readonly ProviderId[];
   readonly data: Readonly<Record<string, unknown>>;
 };
 type StepStatus = Step['status'];
@@ -28,43 +36,43 @@ const STATUSES: { readonly [Status in StepStatus]: Status } = {
   skipped: 'skipped',
 };
 
-export function createOnboarding(callApi: CallApi) {
+export function createOnboarding(apiFetch: ApiFetch) {
   return {
     async get(): Promise<Onboarding> {
-      return readAnswer(decodeOnboarding, await callApi(PATH));
+      return readJson(parseOnboarding, await apiFetch(PATH));
     },
 
-    /** Completes or skips a step. Saying the same again changes nothing. */
+    /** Completes or skips a step. Repeating the same change has no effect. */
     async patch(change: OnboardingPatch): Promise<Onboarding> {
-      return readAnswer(decodeOnboarding, await callApi(PATH, { method: 'PATCH', json: change }));
+      return readJson(parseOnboarding, await apiFetch(PATH, { method: 'PATCH', json: change }));
     },
 
-    /** Starts over. Keys stay. */
+    /** Restarts onboarding. Stored keys are kept. */
     async reset(): Promise<void> {
-      await callApi(PATH, { method: 'DELETE' });
+      await apiFetch(PATH, { method: 'DELETE' });
     },
   };
 }
 
-function decodeOnboarding(value: unknown): Onboarding {
-  const fields = fieldsOf(value);
+function parseOnboarding(value: unknown): Onboarding {
+  const fields = parseObject(value);
   return {
-    currentStep: nullable(fields.currentStep, text),
-    progress: number(fields.progress),
-    startedAt: text(fields.startedAt),
-    completedAt: nullable(fields.completedAt, text),
-    steps: list(fields.steps, decodeStep),
+    currentStep: nullable(fields.currentStep, parseString),
+    progress: parseNumber(fields.progress),
+    startedAt: parseString(fields.startedAt),
+    completedAt: nullable(fields.completedAt, parseString),
+    steps: parseArray(fields.steps, parseStep),
   };
 }
 
-function decodeStep(value: unknown): Step {
-  const { id, title, status, required, requiredProviders, data } = fieldsOf(value);
+function parseStep(value: unknown): Step {
+  const { id, title, status, required, requiredProviders, data } = parseObject(value);
   return {
-    id: text(id),
-    title: text(title),
-    status: oneOf(status, Object.values(STATUSES)),
-    required: flag(required),
-    requiredProviders: optional(requiredProviders, (names) => list(names, text)) ?? [],
-    data: optional(data, fieldsOf) ?? {},
+    id: parseString(id),
+    title: parseString(title),
+    status: parseOneOf(status, Object.values(STATUSES)),
+    required: parseBoolean(required),
+    requiredProviders: optional(requiredProviders, (names) => parseArray(names, parseString)) ?? [],
+    data: optional(data, parseObject) ?? {},
   };
 }

@@ -1,17 +1,17 @@
-/** An answer as it is written. */
+/** A generated text that arrives in pieces. */
 import { ApiError } from './api-error.ts';
 
 export type TextStream = AsyncIterable<string> & {
-  /** Who answers and with which model; undefined where the server does not let this origin read it. */
+  /** The provider and model that answer. Undefined if CORS does not let this origin read the headers. */
   readonly provider: string | undefined;
   readonly model: string | undefined;
 };
 
 /**
- * The pieces of a text answer, in order, never in the middle of a character. Leaving the loop ends the call, at
- * the provider too. To be read once.
+ * The pieces of a text response, in order. A piece never ends in the middle of a character. Leaving the loop
+ * early cancels the call, also at the provider. The stream can be read only once.
  *
- * @throws ApiError `broken_off` when the connection ends before the answer does.
+ * @throws ApiError `broken_off` when the connection ends before the response is complete.
  */
 export function readTextStream(response: Response, signal?: AbortSignal): TextStream {
   return {
@@ -28,7 +28,7 @@ async function* readPieces(response: Response, signal?: AbortSignal): AsyncGener
     for (let piece = await reader.read(); !piece.done; piece = await reader.read()) yield piece.value;
   } catch (error) {
     if (signal?.aborted) throw error;
-    throw new ApiError('broken_off', 'The answer broke off before its end.');
+    throw new ApiError('broken_off', 'The answer was cut off.');
   } finally {
     reader.cancel().catch(() => undefined);
   }

@@ -1,15 +1,15 @@
-import { fieldsOf, text } from './decode.ts';
+import { parseObject, parseString } from './json-parsers.ts';
 
 /**
- * The `sub` of a token, unverified: good for noticing that somebody else has signed in, and for nothing that
- * must not be forged. Undefined for a token that is no JWT.
+ * The `sub` claim of a token, or undefined if the token is not a JWT. The signature is not verified, so the
+ * result only shows that another user has signed in. Do not use it for authorization.
  */
-export function tokenSubject(token: string): string | undefined {
+export function readTokenSubject(token: string): string | undefined {
   try {
     const payload = token.split('.')[1] ?? '';
     const binary = atob(payload.replaceAll('-', '+').replaceAll('_', '/'));
     const bytes = Uint8Array.from(binary, (character) => character.charCodeAt(0));
-    return text(fieldsOf(JSON.parse(new TextDecoder().decode(bytes))).sub);
+    return parseString(parseObject(JSON.parse(new TextDecoder().decode(bytes))).sub);
   } catch {
     return undefined;
   }

@@ -1,8 +1,8 @@
-/** Calls per day as stacked bars, one colour a provider; and the same numbers as a table for those who read them. */
+/** Chart of the calls per day: stacked bars with one colour for each provider. A hidden table has the same numbers for screen readers. */
 import { html, nothing, svg, type TemplateResult } from 'lit';
 import type { Usage } from '../client/activity.ts';
-import type { ProviderName } from '../client/answers.ts';
-import { hueOf } from './hue.ts';
+import type { ProviderId } from '../client/api-responses.ts';
+import { providerHue } from './providers.ts';
 
 const HEIGHT = 96;
 const BAR = 16;
@@ -11,11 +11,11 @@ const DAY_MS = 24 * 60 * 60_000;
 
 type Day = {
   readonly day: string;
-  readonly calls: ReadonlyMap<ProviderName, number>;
+  readonly calls: ReadonlyMap<ProviderId, number>;
   readonly total: number;
 };
 
-export function callsChart(usage: Usage, nameOf: (provider: ProviderName) => string): TemplateResult {
+export function callsChart(usage: Usage, nameOf: (provider: ProviderId) => string): TemplateResult {
   const days = sumByDay(usage);
   const providers = [...new Set(usage.rows.map(({ provider }) => provider))];
   const most = Math.max(1, ...days.map(({ total }) => total));
@@ -28,7 +28,7 @@ export function callsChart(usage: Usage, nameOf: (provider: ProviderName) => str
         ${providers.map(
           (provider) => html`<li>
             <svg class="swatch" viewBox="0 0 10 10" aria-hidden="true">
-              <rect width="10" height="10" rx="3" fill=${colourOf(nameOf(provider))} />
+              <rect width="10" height="10" rx="3" fill=${providerColour(nameOf(provider))} />
             </svg>
             ${nameOf(provider)}
           </li>`,
@@ -41,20 +41,20 @@ export function callsChart(usage: Usage, nameOf: (provider: ProviderName) => str
         viewBox="0 0 ${width} ${HEIGHT}"
         preserveAspectRatio="none"
         role="img"
-        aria-label="${total} calls from ${dayName(usage.from)} to ${dayName(usage.to)}, at most ${most} on one day"
+        aria-label="${total} calls from ${formatDay(usage.from)} to ${formatDay(usage.to)}, at most ${most} on one day"
       >
         ${days.map(
           (day, index) => svg`<g transform="translate(${index * (BAR + GAP)} 0)">
-          <title>${dayName(day.day)}: ${day.total}</title>
+          <title>${formatDay(day.day)}: ${day.total}</title>
           <rect width=${BAR} height=${HEIGHT} fill="transparent" />
           <rect y=${HEIGHT - 2} width=${BAR} height="2" rx="1" class="base" />
-          ${stack(day, providers, most, nameOf)}
+          ${stackedBars(day, providers, most, nameOf)}
         </g>`,
         )}
       </svg>
       <span class="most" aria-hidden="true">${most}</span>
     </div>
-    <div class="axis" aria-hidden="true"><span>${dayName(usage.from)}</span><span>${dayName(usage.to)}</span></div>
+    <div class="axis" aria-hidden="true"><span>${formatDay(usage.from)}</span><span>${formatDay(usage.to)}</span></div>
     <table class="visually-hidden">
       <caption>Calls per day and provider</caption>
       <thead>
@@ -64,36 +64,36 @@ export function callsChart(usage: Usage, nameOf: (provider: ProviderName) => str
         ${days.map(({ day, calls, total: sum }) =>
           sum === 0
             ? nothing
-            : html`<tr><th scope="row">${dayName(day)}</th>${providers.map((provider) => html`<td>${calls.get(provider) ?? 0}</td>`)}</tr>`,
+            : html`<tr><th scope="row">${formatDay(day)}</th>${providers.map((provider) => html`<td>${calls.get(provider) ?? 0}</td>`)}</tr>`,
         )}
       </tbody>
     </table>
   </figure>`;
 }
 
-function stack(
+function stackedBars(
   { calls }: Day,
-  providers: readonly ProviderName[],
+  providers: readonly ProviderId[],
   most: number,
-  nameOf: (provider: ProviderName) => string,
+  nameOf: (provider: ProviderId) => string,
 ) {
   let top = HEIGHT;
   return providers.map((provider) => {
     const count = calls.get(provider) ?? 0;
     if (count === 0) return nothing;
-    // A single call among thousands is still to be seen.
+    // Keeps a single call visible next to thousands.
     const height = Math.max(3, (count / most) * (HEIGHT - 4));
     top -= height;
-    return svg`<rect y=${top} width=${BAR} height=${height} rx="2" fill=${colourOf(nameOf(provider))} />`;
+    return svg`<rect y=${top} width=${BAR} height=${height} rx="2" fill=${providerColour(nameOf(provider))} />`;
   });
 }
 
-/** Every day of the range, also those without calls. */
+/** All days of the range, including days without calls. */
 function sumByDay({ from, to, rows }: Usage): readonly Day[] {
   const count = Math.round((Date.parse(to) - Date.parse(from)) / DAY_MS) + 1;
   return Array.from({ length: Math.max(1, count) }, (_, index) => {
     const day = new Date(Date.parse(from) + index * DAY_MS).toISOString().slice(0, 10);
-    const calls = new Map<ProviderName, number>();
+    const calls = new Map<ProviderId, number>();
     for (const row of rows) {
       if (row.day === day) calls.set(row.provider, (calls.get(row.provider) ?? 0) + row.calls);
     }
@@ -101,12 +101,12 @@ function sumByDay({ from, to, rows }: Usage): readonly Day[] {
   });
 }
 
-/** Stands out from a light and from a dark surface. */
-function colourOf(name: string): string {
-  return `oklch(0.62 0.13 ${hueOf(name)})`;
+/** Has enough contrast on a light and on a dark background. */
+function providerColour(name: string): string {
+  return `oklch(0.62 0.13 ${providerHue(name)})`;
 }
 
-function dayName(day: string): string {
+function formatDay(day: string): string {
   return new Date(`${day}T00:00:00Z`).toLocaleDateString('en', {
     month: 'short',
     day: 'numeric',

@@ -1,12 +1,12 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
-import type { Provider } from '../client/answers.ts';
+import type { Provider } from '../client/api-responses.ts';
 import type { Client } from '../client.ts';
-import { controls } from './controls.ts';
+import { baseStyles } from './base-styles.ts';
 import { describeError, type ErrorText } from './describe-error.ts';
 import { emit } from './events.ts';
-import { alertIcon } from './icons.ts';
+import { errorMessage } from './message.ts';
 
-/** Asks before a key is deleted. The browser's own dialog keeps the focus inside and gives it back after. */
+/** Asks for confirmation before a key is deleted. `<dialog>` traps the focus and restores it when it closes. */
 export class DeleteDialog extends LitElement {
   static override properties = {
     client: { attribute: false },
@@ -17,7 +17,7 @@ export class DeleteDialog extends LitElement {
   };
 
   static override styles = [
-    controls,
+    baseStyles,
     css`
       dialog {
         width: min(26rem, calc(100vw - 2rem));
@@ -83,18 +83,12 @@ export class DeleteDialog extends LitElement {
       <dialog aria-labelledby="question" aria-describedby="consequence">
         <h3 id="question">Delete your ${name} key?</h3>
         <p id="consequence">
-          It is erased here${this.isInEnvFile ? ' and in your .env file' : ''}, and calls to ${name} stop working until you add another one. The key itself stays valid
-          until you revoke it at ${name}.
+          This deletes the stored key${this.isInEnvFile ? ' and removes it from your .env file' : ''}. Calls to ${name} will fail until you add another key.
+          The key itself stays valid until you revoke it at ${name}.
         </p>
-        ${
-          this.failure
-            ? html`<p class="message bad" role="alert">
-              ${alertIcon}<span><strong>${this.failure.what}</strong> ${this.failure.next}</span>
-            </p>`
-            : nothing
-        }
+        ${this.failure ? errorMessage(this.failure, 'alert') : nothing}
         <div class="row">
-          <button @click=${this.#close}>Keep it</button>
+          <button @click=${this.#close}>Cancel</button>
           <button class="danger" aria-disabled=${this.isDeleting ? 'true' : 'false'} @click=${this.#delete}>
             ${this.isDeleting ? html`<span class="spinner"></span> Deleting` : 'Delete key'}
           </button>

@@ -2,7 +2,7 @@ import { css } from 'lit';
 
 export const guardsFormStyles = css`
   :host {
-    /* Clear of the bar that sticks to the bottom. */
+    /* Keeps the form clear of the sticky bar at the bottom. */
     scroll-margin-block: 5rem 7rem;
   }
   form {

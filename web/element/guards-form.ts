@@ -1,14 +1,14 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import type { GuardsPatch } from '../client/activity.ts';
-import type { StoredKey } from '../client/answers.ts';
+import type { StoredKey } from '../client/api-responses.ts';
 import type { Client } from '../client.ts';
-import { controls } from './controls.ts';
+import { baseStyles } from './base-styles.ts';
 import { describeError, type ErrorText } from './describe-error.ts';
 import { emit } from './events.ts';
 import { guardsFormStyles } from './guards-form-styles.ts';
-import { alertIcon } from './icons.ts';
+import { errorMessage } from './message.ts';
 
-/** What a key may be used for: the server refuses everything beyond before the provider is called. */
+/** Edits the limits of a key. The server enforces them before it calls the provider. */
 export class GuardsForm extends LitElement {
   static override properties = {
     client: { attribute: false },
@@ -17,11 +17,11 @@ export class GuardsForm extends LitElement {
     isSaving: { state: true },
     failure: { state: true },
   };
-  static override styles = [controls, guardsFormStyles];
+  static override styles = [baseStyles, guardsFormStyles];
 
   declare client: Client;
   declare stored: StoredKey;
-  /** The provider's. */
+  /** The provider's name. */
   declare name: string;
   declare isSaving: boolean;
   declare failure: ErrorText | undefined;
@@ -42,11 +42,11 @@ export class GuardsForm extends LitElement {
     return html`<form novalidate autocomplete="off" aria-label="Limits for ${this.name}" @submit=${this.#save}>
       <label class="switch">
         <input type="checkbox" name="paused" role="switch" .checked=${guards?.paused ?? false} />
-        <span>Paused<small>Nothing uses this key until you switch this off.</small></span>
+        <span>Paused<small>While the key is paused, no call can use it.</small></span>
       </label>
       <div class="pair">
         <div class="field">
-          <label for="calls">Calls per day</label>
+          <label for="calls">Daily limit</label>
           <input
             id="calls"
             name="callsPerDay"
@@ -56,11 +56,11 @@ export class GuardsForm extends LitElement {
             .value=${String(guards?.callsPerDay ?? '')}
           />
           <p id="calls-note" class="note">
-            ${guards?.callsPerDay == null ? 'Counted anew at midnight UTC.' : `${guards.callsToday} made today. Counted anew at midnight UTC.`}
+            ${guards?.callsPerDay == null ? 'Calls per day. Resets at midnight UTC.' : `Calls made today: ${guards.callsToday}. Resets at midnight UTC.`}
           </p>
         </div>
         <div class="field">
-          <label for="until">Last day</label>
+          <label for="until">Expiry date</label>
           <input
             id="until"
             name="lastDay"
@@ -68,7 +68,7 @@ export class GuardsForm extends LitElement {
             aria-describedby="until-note"
             .value=${lastDayOf(guards?.expiresAt)}
           />
-          <p id="until-note" class="note">The key is not used after this day.</p>
+          <p id="until-note" class="note">The last day on which this key can be used.</p>
         </div>
       </div>
       <div class="field">
@@ -82,16 +82,10 @@ export class GuardsForm extends LitElement {
           aria-describedby="models-note"
           .value=${guards?.models?.join(', ') ?? ''}
         />
-        <p id="models-note" class="note">Exact names with commas between them. Calls that name no model are then refused.</p>
+        <p id="models-note" class="note">Enter exact names, separated by commas. Calls to other models, or without a model, are rejected.</p>
       </div>
       <div id="note" role="status">
-        ${
-          this.failure
-            ? html`<p class="message bad">
-              ${alertIcon}<span><strong>${this.failure.what}</strong> ${this.failure.next}</span>
-            </p>`
-            : nothing
-        }
+        ${this.failure ? errorMessage(this.failure) : nothing}
       </div>
       <div class="row">
         <button class="primary" type="submit" aria-disabled=${this.isSaving ? 'true' : 'false'}>
@@ -108,8 +102,8 @@ export class GuardsForm extends LitElement {
     const guards = readForm(event.target);
     if (Number.isNaN(guards.callsPerDay)) {
       this.failure = {
-        what: 'Calls per day must be a whole number.',
-        next: 'Leave it empty for no limit.',
+        title: 'The daily limit must be a whole number.',
+        detail: 'Leave it empty for no limit.',
         canRetry: false,
       };
       this.renderRoot.querySelector<HTMLElement>('#calls')?.focus();
@@ -119,7 +113,7 @@ export class GuardsForm extends LitElement {
     this.isSaving = true;
     try {
       const { provider } = this.stored;
-      emit(this, 'user-keys-checked', await this.client.activity.guard(provider, guards));
+      emit(this, 'user-keys-checked', await this.client.activity.updateGuards(provider, guards));
       this.#close();
     } catch (error) {
       this.failure = describeError(error, this.name);
@@ -135,7 +129,7 @@ export class GuardsForm extends LitElement {
 
 customElements.define('user-keys-guards', GuardsForm);
 
-/** Every field says what is to hold from now on; an empty one is no limit. `callsPerDay` is NaN when it is no number. */
+/** The limits that the form contains. An empty field means no limit. `callsPerDay` is NaN if it is not a number. */
 function readForm(form: HTMLFormElement): GuardsPatch {
   const fields = new FormData(form);
   const textOf = (name: string) => String(fields.get(name) ?? '').trim();
@@ -151,7 +145,7 @@ function readForm(form: HTMLFormElement): GuardsPatch {
   };
 }
 
-/** A day ends where the reader is. */
+/** The end of the day in the user's time zone. */
 function endOf(day: string): string {
   const end = new Date(`${day}T00:00:00`);
   end.setDate(end.getDate() + 1);

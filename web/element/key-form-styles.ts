@@ -25,7 +25,7 @@ export const keyFormStyles = css`
     gap: 0.5rem;
   }
   :host {
-    /* Clear of the bar that sticks to the bottom. */
+    /* Keeps the form clear of the sticky bar at the bottom. */
     scroll-margin-block: 5rem 7rem;
   }
   input:not(:placeholder-shown) {

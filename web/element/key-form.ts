@@ -1,16 +1,16 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import type { Provider } from '../client/answers.ts';
+import type { Provider } from '../client/api-responses.ts';
 import type { Client } from '../client.ts';
-import { controls } from './controls.ts';
+import { baseStyles } from './base-styles.ts';
 import { describeError, type ErrorText } from './describe-error.ts';
 import { emit } from './events.ts';
-import { alertIcon, lockIcon, outsideIcon } from './icons.ts';
+import { alertIcon, externalLinkIcon, lockIcon } from './icons.ts';
 import { keyFormStyles } from './key-form-styles.ts';
 
 /**
- * Where to get a key, and the field to paste it into. The key is read from the field once, handed to the client,
- * and kept nowhere: not in a property, an event, an attribute or an error. The field is emptied when the key was
- * stored or refused, and when the form leaves the page.
+ * Shows where to get a key, and a field to paste it into. The key is read from the field once and passed to the
+ * client. It is never put in a property, an event, an attribute or an error. The field is cleared when the key is
+ * stored or rejected, and when the form is removed from the page.
  */
 export class KeyForm extends LitElement {
   static override properties = {
@@ -20,11 +20,11 @@ export class KeyForm extends LitElement {
     isSaving: { state: true },
     failure: { state: true },
   };
-  static override styles = [controls, keyFormStyles];
+  static override styles = [baseStyles, keyFormStyles];
 
   declare client: Client;
   declare provider: Provider;
-  /** There is a stored key that this one would replace. */
+  /** True if saving replaces a stored key. */
   declare replaces: boolean;
   declare isSaving: boolean;
   declare failure: ErrorText | undefined;
@@ -37,7 +37,7 @@ export class KeyForm extends LitElement {
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#empty();
+    this.#clearField();
   }
 
   protected override firstUpdated(_changed: PropertyValues<this>): void {
@@ -49,7 +49,7 @@ export class KeyForm extends LitElement {
     const { name } = this.provider;
     return html`
       <form novalidate autocomplete="off" @submit=${this.#save}>
-        <p class="where">${this.#whereToGetOne()}</p>
+        <p class="where">${this.#keyPageLink()}</p>
         <label for="key">${this.replaces ? 'New' : 'Your'} ${name} API key</label>
         <div class="row">
           <input
@@ -62,11 +62,11 @@ export class KeyForm extends LitElement {
             data-lpignore="true"
             data-bwignore
             data-form-type="other"
-            placeholder="Paste it here"
+            placeholder="Paste your key"
             aria-describedby="note"
             aria-invalid=${this.failure ? 'true' : 'false'}
             ?readonly=${this.isSaving}
-            @input=${this.#forgetFailure}
+            @input=${this.#clearFailure}
           />
           <button class="primary" type="submit" aria-disabled=${this.isSaving ? 'true' : 'false'}>
             ${this.isSaving ? html`<span class="spinner"></span> Checking` : 'Save key'}
@@ -81,26 +81,26 @@ export class KeyForm extends LitElement {
     return this.renderRoot.querySelector('input');
   }
 
-  #whereToGetOne(): TemplateResult {
+  #keyPageLink(): TemplateResult {
     const { name, keyPage } = this.provider;
-    return html`Get one from ${name} at
+    return html`Get a key from ${name} at
       <a href=${keyPage} target="_blank" rel="noopener noreferrer"
-        >${withoutScheme(keyPage)}${outsideIcon}<span class="visually-hidden"> (opens in a new tab)</span></a
+        >${withoutScheme(keyPage)}${externalLinkIcon}<span class="visually-hidden"> (opens in a new tab)</span></a
       >`;
   }
 
   #note(): TemplateResult {
     const { name, keyPage } = this.provider;
-    if (this.isSaving) return html`<p class="message hint">Asking ${name} whether this key works …</p>`;
+    if (this.isSaving) return html`<p class="message hint">Checking this key with ${name}…</p>`;
     if (!this.failure) {
       return html`<p class="message hint">
-        ${lockIcon}<span>Sealed when it is saved, and never shown again${this.replaces ? '. The former key stays until this one is stored.' : '.'}</span>
+        ${lockIcon}<span>Your key is encrypted when you save it and is never shown again.${this.replaces ? ' Your current key is used until then.' : ''}</span>
       </p>`;
     }
-    const { what, next, canRetry } = this.failure;
+    const { title, detail, canRetry } = this.failure;
     return html`<p class="message bad">
       ${alertIcon}<span
-        ><strong>${what}</strong> ${next}
+        ><strong>${title}</strong> ${detail}
         ${canRetry ? nothing : html`<a href=${keyPage} target="_blank" rel="noopener noreferrer">Open ${name}</a>`}</span
       >
     </p>`;
@@ -111,7 +111,7 @@ export class KeyForm extends LitElement {
     const field = this.#field;
     if (!field || this.isSaving) return;
     if (field.value.trim() === '') {
-      this.failure = { what: 'There is no key here yet.', next: 'Paste one first.', canRetry: true };
+      this.failure = { title: 'The field is empty.', detail: 'Paste your key first.', canRetry: true };
       field.focus();
       return;
     }
@@ -119,12 +119,12 @@ export class KeyForm extends LitElement {
     this.isSaving = true;
     try {
       const stored = await this.client.save(this.provider.id, field.value);
-      this.#empty();
+      this.#clearField();
       emit(this, 'user-keys-saved', stored);
     } catch (error) {
       this.failure = describeError(error, this.provider.name);
-      // What may work unchanged on a second try stays in the field; a refused key does not.
-      if (!this.failure.canRetry) this.#empty();
+      // Keep the key in the field if a retry may work. Clear it if the key was rejected.
+      if (!this.failure.canRetry) this.#clearField();
       field.focus({ preventScroll: true });
     } finally {
       this.isSaving = false;
@@ -133,11 +133,11 @@ export class KeyForm extends LitElement {
     if (this.failure) this.scrollIntoView({ block: 'nearest' });
   };
 
-  #forgetFailure = (): void => {
+  #clearFailure = (): void => {
     this.failure = undefined;
   };
 
-  #empty(): void {
+  #clearField(): void {
     const field = this.#field;
     if (field) field.value = '';
   }

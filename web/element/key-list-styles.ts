@@ -34,25 +34,11 @@ export const keyListStyles = css`
     border-color: var(--uk-line);
     appearance: none;
   }
-  .cards {
-    border: 1px solid var(--uk-line);
-    border-radius: var(--uk-radius);
-    background: var(--uk-surface);
-    box-shadow: var(--uk-shadow);
-  }
   .cards > li + li {
     border-top: 1px solid var(--uk-line);
   }
   .more {
     justify-self: center;
-  }
-  .empty {
-    padding: 2rem 1rem;
-    border: 1px dashed var(--uk-line);
-    border-radius: var(--uk-radius);
-    color: var(--uk-muted);
-    font-size: var(--uk-size-small);
-    text-align: center;
   }
   @container (max-width: 30rem) {
     .search {

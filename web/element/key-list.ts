@@ -1,14 +1,14 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import { repeat } from 'lit/directives/repeat.js';
-import type { Provider, ProviderName, StoredKey } from '../client/answers.ts';
+import type { Provider, ProviderId, StoredKey } from '../client/api-responses.ts';
 import type { Client } from '../client.ts';
-import { arrangeProviders, matchProviders } from './arrange-providers.ts';
-import { controls } from './controls.ts';
+import { baseStyles } from './base-styles.ts';
 import { searchIcon } from './icons.ts';
 import { keyListStyles } from './key-list-styles.ts';
 import { ProviderCard } from './provider-card.ts';
+import { groupProviders, searchProviders } from './providers.ts';
 
-/** The keys a user has, then the providers they could add one for: a few, and the rest on request. */
+/** Lists the user's keys, then the providers that have no key yet. At first only a few of those are shown. */
 export class KeyList extends LitElement {
   static override properties = {
     client: { attribute: false },
@@ -19,30 +19,30 @@ export class KeyList extends LitElement {
     search: { state: true },
     showsAll: { state: true },
   };
-  static override styles = [controls, keyListStyles];
+  static override styles = [baseStyles, keyListStyles];
 
   declare client: Client;
   declare providers: readonly Provider[];
   declare keys: readonly StoredKey[];
-  declare requiredProviders: readonly ProviderName[];
-  /** The one provider whose form is open. */
-  declare openForm: ProviderName | undefined;
+  declare requiredProviders: readonly ProviderId[];
+  /** The provider whose key form is open. Only one form can be open. */
+  declare openForm: ProviderId | undefined;
   declare search: string;
   declare showsAll: boolean;
-  /** The provider whose card is about to move, since its key was saved or removed. */
-  #moving: ProviderName | undefined;
+  /** The provider whose card is about to move because its key was saved or removed. */
+  #moving: ProviderId | undefined;
 
   constructor() {
     super();
     this.requiredProviders = [];
     this.search = '';
     this.showsAll = false;
-    this.addEventListener('user-keys-saved', this.#whenSaved);
-    this.addEventListener('user-keys-removed', this.#whenRemoved);
+    this.addEventListener('user-keys-saved', this.#onSaved);
+    this.addEventListener('user-keys-removed', this.#onRemoved);
   }
 
-  /** Opens the form of a provider, wherever it stands. */
-  async addKeyFor(provider: ProviderName): Promise<void> {
+  /** Opens the key form of a provider, even if its card is not shown now. */
+  async addKeyFor(provider: ProviderId): Promise<void> {
     this.search = '';
     this.showsAll = true;
     this.openForm = provider;
@@ -51,12 +51,12 @@ export class KeyList extends LitElement {
 
   protected override updated(changed: PropertyValues<this>): void {
     if (!changed.has('keys') || this.#moving === undefined) return;
-    void this.#followCard(this.#moving);
+    void this.#focusMovedCard(this.#moving);
     this.#moving = undefined;
   }
 
   protected override render(): TemplateResult {
-    const { stored, suggested, others } = arrangeProviders(this.providers, this.keys, this.requiredProviders);
+    const { stored, suggested, others } = groupProviders(this.providers, this.keys, this.requiredProviders);
     return html`
       ${
         stored.length > 0
@@ -73,10 +73,10 @@ export class KeyList extends LitElement {
   #available(suggested: readonly Provider[], others: readonly Provider[], isFirst: boolean): TemplateResult {
     const all = [...suggested, ...others];
     const query = this.search.trim();
-    const shown = query ? matchProviders(all, query) : this.showsAll ? all : suggested;
+    const shown = query ? searchProviders(all, query) : this.showsAll ? all : suggested;
     return html`<section aria-labelledby="available">
       <div class="bar">
-        <h3 id="available" class="title" tabindex="-1">${isFirst ? 'Choose a provider' : 'Add another'}</h3>
+        <h3 id="available" class="title" tabindex="-1">${isFirst ? 'Choose a provider' : 'Add another provider'}</h3>
         ${
           others.length > 0
             ? html`<div class="search">
@@ -94,7 +94,7 @@ export class KeyList extends LitElement {
             : nothing
         }
       </div>
-      <p class="visually-hidden" role="status">${query ? countOf(shown.length) : ''}</p>
+      <p class="visually-hidden" role="status">${query ? resultCount(shown.length) : ''}</p>
       ${shown.length > 0 ? this.#cards(shown) : html`<p class="empty">No provider matches “${query}”.</p>`}
       ${
         query || others.length === 0
@@ -111,7 +111,7 @@ export class KeyList extends LitElement {
   }
 
   #cards(providers: readonly Provider[]): TemplateResult {
-    return html`<ul class="cards" role="list">
+    return html`<ul class="cards surface" role="list">
       ${repeat(
         providers,
         ({ id }) => id,
@@ -130,25 +130,25 @@ export class KeyList extends LitElement {
     </ul>`;
   }
 
-  async #toggleForm(provider: ProviderName, open: boolean): Promise<void> {
+  async #toggleForm(provider: ProviderId, open: boolean): Promise<void> {
     this.openForm = open ? provider : undefined;
     await this.updateComplete;
     if (!open) this.#card(provider)?.focusOpener();
   }
 
-  #whenSaved = ({ detail }: CustomEvent<StoredKey>): void => {
+  #onSaved = ({ detail }: CustomEvent<StoredKey>): void => {
     this.openForm = undefined;
     this.search = '';
     this.#moving = detail.provider;
   };
 
-  #whenRemoved = ({ detail }: CustomEvent<Pick<StoredKey, 'provider'>>): void => {
+  #onRemoved = ({ detail }: CustomEvent<Pick<StoredKey, 'provider'>>): void => {
     this.openForm = undefined;
     this.#moving = detail.provider;
   };
 
-  /** The focus goes with a card that has moved up to the user's own; from one that has left, to the title. */
-  async #followCard(provider: ProviderName): Promise<void> {
+  /** After a save, focuses the card at its new place. After a delete, focuses the first title. */
+  async #focusMovedCard(provider: ProviderId): Promise<void> {
     if (!this.keys.some((key) => key.provider === provider)) {
       this.renderRoot.querySelector<HTMLElement>('.title')?.focus();
       return;
@@ -167,7 +167,7 @@ export class KeyList extends LitElement {
     this.showsAll = !this.showsAll;
   };
 
-  #card(provider: ProviderName): ProviderCard | undefined {
+  #card(provider: ProviderId): ProviderCard | undefined {
     const cards = [...this.renderRoot.querySelectorAll('user-keys-card')];
     return cards.find(
       (card): card is ProviderCard => card instanceof ProviderCard && card.provider.id === provider,
@@ -177,6 +177,6 @@ export class KeyList extends LitElement {
 
 customElements.define('user-keys-list', KeyList);
 
-function countOf(count: number): string {
+function resultCount(count: number): string {
   return count === 1 ? '1 provider found' : `${count} providers found`;
 }

@@ -1,20 +1,20 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
-import type { Provider, StoredKey } from '../client/answers.ts';
+import type { Provider, StoredKey } from '../client/api-responses.ts';
 import type { Client } from '../client.ts';
-import { cardStyles } from './card-styles.ts';
-import { controls } from './controls.ts';
+import { baseStyles } from './base-styles.ts';
 import { DeleteDialog } from './delete-dialog.ts';
 import { describeError } from './describe-error.ts';
-import { describeHold, describeLimits } from './describe-guards.ts';
 import { emit } from './events.ts';
+import { providerCardStyles } from './provider-card-styles.ts';
 import './guards-form.ts';
-import { hueOf } from './hue.ts';
 import './key-form.ts';
-import { type Advice, adviseOn, describeVerdict } from './key-status.ts';
-import { exactTime, relativeTime } from './relative-time.ts';
-import { badgeStyles, statusBadge, TONE_ICONS } from './status-badge.ts';
+import { blockedLabel, checkAdvice, keyAdvice, limitLabels } from './key-status.ts';
+import { type Message, messagePanel, TONE_ICONS } from './message.ts';
+import { providerHue } from './providers.ts';
+import { relativeTimeElement } from './relative-time-element.ts';
+import { badgeStyles, statusBadge } from './status-badge.ts';
 
-/** One provider: without a key an invitation to add one, with a key what is known of it and what can be done. */
+/** One provider. Without a key it offers to add one. With a key it shows the key's status and actions. */
 export class ProviderCard extends LitElement {
   static override properties = {
     client: { attribute: false },
@@ -23,42 +23,42 @@ export class ProviderCard extends LitElement {
     isRequired: { type: Boolean, attribute: 'required' },
     isOpen: { type: Boolean, attribute: 'open' },
     isChecking: { state: true },
-    isLimiting: { state: true },
-    outcome: { state: true },
+    isEditingLimits: { state: true },
+    checkResult: { state: true },
   };
-  static override styles = [controls, badgeStyles, cardStyles];
+  static override styles = [baseStyles, badgeStyles, providerCardStyles];
 
   declare client: Client;
   declare provider: Provider;
   declare stored: StoredKey | undefined;
   declare isRequired: boolean;
-  /** The form is shown. The list decides, so that only one is. */
+  /** The key form is open. The list controls this, so that only one form is open. */
   declare isOpen: boolean;
   declare isChecking: boolean;
-  /** The form of its limits is shown. */
-  declare isLimiting: boolean;
-  /** What came of the last check. */
-  declare outcome: Advice | undefined;
+  /** The form for the limits is open. */
+  declare isEditingLimits: boolean;
+  /** The result of the last check. */
+  declare checkResult: Message | undefined;
 
   constructor() {
     super();
     this.isRequired = false;
     this.isOpen = false;
     this.isChecking = false;
-    this.isLimiting = false;
+    this.isEditingLimits = false;
   }
 
   protected override willUpdate(): void {
-    // Not as a style attribute, which a host's content security policy may forbid.
-    this.style.setProperty('--hue', String(hueOf(this.provider.name)));
+    // A style attribute would not work: the host's content security policy may forbid it.
+    this.style.setProperty('--hue', String(providerHue(this.provider.name)));
   }
 
-  /** Puts the focus on the provider's name. */
+  /** Focuses the provider's name. */
   override focus(): void {
     this.renderRoot.querySelector('h4')?.focus();
   }
 
-  /** Puts the focus on the button that opens the form. */
+  /** Focuses the button that opens the key form. */
   focusOpener(): void {
     this.renderRoot.querySelector<HTMLElement>('.opener')?.focus();
   }
@@ -72,7 +72,7 @@ export class ProviderCard extends LitElement {
           <div class="who">
             <div class="name">
               <h4 id="name" tabindex="-1">${name}</h4>
-              ${this.stored ? badges(this.stored) : this.isRequired ? html`<span class="badge">Required</span>` : nothing}
+              ${this.stored ? badges(this.stored, name) : this.isRequired ? html`<span class="badge">Required</span>` : nothing}
             </div>
             ${this.stored ? facts(this.stored) : html`<p class="facts">${purpose}</p>`}
           </div>
@@ -85,12 +85,12 @@ export class ProviderCard extends LitElement {
               .client=${this.client}
               .provider=${this.provider}
               ?replaces=${this.stored !== undefined}
-              @user-keys-saved=${this.#forgetOutcome}
+              @user-keys-saved=${this.#clearCheckResult}
             ></user-keys-form>`
             : nothing
         }
         ${
-          this.isLimiting && this.stored
+          this.isEditingLimits && this.stored
             ? html`<user-keys-guards
               .client=${this.client}
               .stored=${this.stored}
@@ -117,27 +117,27 @@ export class ProviderCard extends LitElement {
       class="opener ${this.isOpen || !isProminent ? 'quiet' : ''}"
       aria-expanded=${this.isOpen ? 'true' : 'false'}
       aria-label="${this.isOpen ? 'Cancel' : label}: ${this.provider.name}"
-      @click=${this.#toggle}
+      @click=${this.#toggleForm}
     >
       ${this.isOpen ? 'Cancel' : label}
     </button>`;
   }
 
-  /** What the status calls for stands out. */
+  /** The button that the status calls for is more prominent than the others. */
   #storedActions({ status }: StoredKey): TemplateResult {
     const { name } = this.provider;
     return html`
       <button
         class="${status === 'unverified' ? '' : 'quiet'} ${this.isChecking ? 'busy' : ''}"
-        aria-label="Check again: ${name}"
+        aria-label="Check: ${name}"
         aria-disabled=${this.isChecking ? 'true' : 'false'}
         @click=${this.#check}
       >
-        <span>Check again</span>${this.isChecking ? html`<span class="spinner"></span>` : nothing}
+        <span>Check</span>${this.isChecking ? html`<span class="spinner"></span>` : nothing}
       </button>
       <button
         class="quiet limits"
-        aria-expanded=${this.isLimiting ? 'true' : 'false'}
+        aria-expanded=${this.isEditingLimits ? 'true' : 'false'}
         aria-label="Limits: ${name}"
         @click=${this.#toggleLimits}
       >
@@ -149,37 +149,33 @@ export class ProviderCard extends LitElement {
   }
 
   #message(): TemplateResult | typeof nothing {
-    const advice = this.outcome ?? (this.stored && adviseOn(this.stored, this.provider.name));
-    if (advice === undefined) return nothing;
-    const { tone, what, next } = advice;
-    return html`<p class="message panel ${tone}">
-      ${TONE_ICONS[tone]}<span><strong>${what}</strong> ${next}</span>
-    </p>`;
+    const message = this.checkResult ?? (this.stored && keyAdvice(this.stored, this.provider.name));
+    return message === undefined ? nothing : messagePanel(message);
   }
 
-  #toggle = (): void => {
+  #toggleForm = (): void => {
     this.dispatchEvent(new CustomEvent('toggle-form', { detail: !this.isOpen }));
   };
 
   #toggleLimits = (): void => {
-    this.isLimiting = !this.isLimiting;
+    this.isEditingLimits = !this.isEditingLimits;
   };
 
   #closeLimits = (): void => {
-    this.isLimiting = false;
+    this.isEditingLimits = false;
     this.renderRoot.querySelector<HTMLElement>('.limits')?.focus();
   };
 
   #check = async (): Promise<void> => {
     if (this.isChecking) return;
     this.isChecking = true;
-    this.outcome = undefined;
+    this.checkResult = undefined;
     try {
       const checked = await this.client.check(this.provider.id);
-      this.outcome = describeVerdict(checked.verdict, this.provider.name);
+      this.checkResult = checkAdvice(checked.verdict, this.provider.name);
       emit(this, 'user-keys-checked', checked);
     } catch (error) {
-      this.outcome = { tone: 'bad', ...describeError(error, this.provider.name) };
+      this.checkResult = { tone: 'bad', ...describeError(error, this.provider.name) };
     } finally {
       this.isChecking = false;
     }
@@ -190,18 +186,18 @@ export class ProviderCard extends LitElement {
     if (dialog instanceof DeleteDialog) dialog.show();
   };
 
-  #forgetOutcome = (): void => {
-    this.outcome = undefined;
+  #clearCheckResult = (): void => {
+    this.checkResult = undefined;
   };
 }
 
 customElements.define('user-keys-card', ProviderCard);
 
-/** A key that its owner has put out of use says so beside what the provider thinks of it. */
-function badges({ status, guards }: StoredKey): TemplateResult {
-  const held = guards && describeHold(guards, new Date());
-  return html`${statusBadge(status)}
-  ${held ? html`<span class="badge caution">${TONE_ICONS.caution}${held}</span>` : nothing}`;
+/** The status of the key, and the limit that blocks it if there is one. */
+function badges({ status, guards }: StoredKey, providerName: string): TemplateResult {
+  const blocked = guards && blockedLabel(guards, new Date());
+  return html`${statusBadge(status, providerName)}
+  ${blocked ? html`<span class="badge caution">${TONE_ICONS.caution}${blocked}</span>` : nothing}`;
 }
 
 function facts({ hint, createdAt, updatedAt, version, lastUsedAt, envFile }: StoredKey): TemplateResult {
@@ -212,20 +208,16 @@ function facts({ hint, createdAt, updatedAt, version, lastUsedAt, envFile }: Sto
         ><span aria-hidden="true">•••• </span><span class="visually-hidden">Key ending in </span>${hint}</span
       ></li
     >
-    ${changedAt ? html`<li>${version > 1 ? 'Replaced' : 'Added'} ${time(changedAt)}</li>` : nothing}
+    ${changedAt ? html`<li>${version > 1 ? 'Replaced' : 'Added'} ${relativeTimeElement(changedAt)}</li>` : nothing}
     ${envFile === 'written' ? html`<li>Also in .env</li>` : nothing}
-    <li>${lastUsedAt ? html`Used ${time(lastUsedAt)}` : 'Not used yet'}</li>
+    <li>${lastUsedAt ? html`Last used ${relativeTimeElement(lastUsedAt)}` : 'Not used yet'}</li>
   </ul></div>`;
 }
 
-/** What is left, on a line of its own. */
+/** The limits that are set, on a separate line. */
 function limits(guards: NonNullable<StoredKey['guards']>): TemplateResult | typeof nothing {
-  const phrases = describeLimits(guards);
-  if (phrases.length === 0) return nothing;
-  const items = phrases.map((phrase) => html`<li>${phrase}</li>`);
+  const labels = limitLabels(guards);
+  if (labels.length === 0) return nothing;
+  const items = labels.map((label) => html`<li>${label}</li>`);
   return html`<div class="facts left"><ul>${items}</ul></div>`;
-}
-
-function time(isoTime: string): TemplateResult {
-  return html`<time datetime=${isoTime} title=${exactTime(isoTime)}>${relativeTime(isoTime)}</time>`;
 }

@@ -7,7 +7,7 @@ const UNITS = [
   ['minute', 60],
 ] as const;
 
-/** "5 minutes ago", "yesterday"; "just now" within a minute, and for a clock that runs ahead. */
+/** "5 minutes ago" or "yesterday". "just now" for less than a minute, and for times in the future. */
 export function relativeTime(isoTime: string, now: Date = new Date(), locale?: string): string {
   const seconds = (now.getTime() - Date.parse(isoTime)) / 1000;
   const [unit, length] = UNITS.find(([, unitSeconds]) => seconds >= unitSeconds) ?? ['second', 1];
@@ -16,7 +16,7 @@ export function relativeTime(isoTime: string, now: Date = new Date(), locale?: s
   return format.format(-Math.floor(seconds / length), unit);
 }
 
-/** The exact time, in words, in the reader's time zone. */
+/** The exact date and time, in the reader's time zone. */
 export function exactTime(isoTime: string, locale?: string): string {
   return new Date(isoTime).toLocaleString(locale ?? 'en', { dateStyle: 'long', timeStyle: 'short' });
 }

@@ -1,17 +1,10 @@
 import { css, html, type TemplateResult } from 'lit';
-import type { StoredKeyStatus } from '../client/answers.ts';
-import { alertIcon, checkIcon, pauseIcon } from './icons.ts';
-import { STATUS_LABELS, type Tone } from './key-status.ts';
+import type { StoredKeyStatus } from '../client/api-responses.ts';
+import { statusLabel } from './key-status.ts';
+import { TONE_ICONS } from './message.ts';
 
-/** The mark that goes with a tone; the words beside it say the same. */
-export const TONE_ICONS: Readonly<Record<Tone, TemplateResult>> = {
-  good: checkIcon,
-  caution: pauseIcon,
-  bad: alertIcon,
-};
-
-export function statusBadge(status: StoredKeyStatus): TemplateResult {
-  const { label, tone } = STATUS_LABELS[status];
+export function statusBadge(status: StoredKeyStatus, providerName: string): TemplateResult {
+  const { label, tone } = statusLabel(status, providerName);
   return html`<span class="badge ${tone}">${TONE_ICONS[tone]}${label}</span>`;
 }
 

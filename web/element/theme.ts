@@ -1,10 +1,10 @@
 /**
- * Colours, type and space. A host sets the `--user-keys-…` properties (docs/web.md); everything else is derived
- * from them, so that setting three colours is enough. `light-dark()` follows the `color-scheme` in force.
+ * Colours, fonts and sizes. The host page sets `--user-keys-…` properties (docs/web.md). All other values are
+ * derived from them, so setting three colours is enough. `light-dark()` follows the current `color-scheme`.
  */
 import { css } from 'lit';
 
-/** For the outermost element; inner ones inherit it. */
+/** Only the outermost element needs this. Nested elements inherit the properties. */
 export const theme = css`
   :host {
     --uk-text: var(--user-keys-text, light-dark(#1a1d23, #e9ebef));

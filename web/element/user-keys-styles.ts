@@ -8,15 +8,6 @@ export const userKeysStyles = css`
     display: grid;
     gap: 2rem;
   }
-  .intro {
-    display: grid;
-    gap: 0.375rem;
-  }
-  .intro p {
-    color: var(--uk-muted);
-    max-width: 60ch;
-    text-wrap: pretty;
-  }
   .try {
     display: grid;
     gap: 0.75rem;
@@ -40,7 +31,7 @@ export const userKeysStyles = css`
   .skeleton > div {
     border-radius: var(--uk-radius-small);
     background: var(--uk-hover);
-    animation: breathe 1.4s ease-in-out infinite alternate;
+    animation: pulse 1.4s ease-in-out infinite alternate;
   }
   .line {
     height: 0.3125rem;
@@ -54,7 +45,7 @@ export const userKeysStyles = css`
   .row {
     height: 4.25rem;
   }
-  @keyframes breathe {
+  @keyframes pulse {
     to {
       opacity: 0.55;
     }

@@ -1,66 +1,65 @@
 /**
- * Signing in on a developer's machine, through the issuer that runs there. A deployment has no such issuer: the
- * page asks for one only where it is itself served from loopback, and uses only one on loopback.
+ * Signs in through the local issuer on a developer's machine. A deployment has no local issuer: the page looks for
+ * one only when the page itself is served from loopback, and accepts only an issuer on loopback.
  */
-import { fieldsOf, list, text } from '../client/decode.ts';
+import { isLoopback } from '../client/api-fetch.ts';
+import { parseArray, parseObject, parseString } from '../client/json-parsers.ts';
 import type { Session } from './session.ts';
 
-const LOOPBACK_HOSTS = ['127.0.0.1', 'localhost', '[::1]'];
-
-/** Who the local issuer gives tokens to. */
+/** The users that the local issuer can sign in. */
 export const DEMO_USERS = ['alice', 'bob'] as const;
 export type DemoUser = (typeof DEMO_USERS)[number];
 
-/** Remembers who is signed in for as long as the tab is open. A name, not a credential. */
-const SIGNED_IN_ITEM = 'userkeys_demo_user';
-/** Tokens live ten minutes; a new one is asked for well before. */
+/** Holds the name of the signed-in user until the tab is closed. It is not a credential. */
+const DEMO_USER_ITEM = 'userkeys_demo_user';
+/** Tokens are valid for ten minutes. A new one is requested well before that. */
 const TOKEN_REUSE_MS = 4 * 60_000;
 
-/** The issuer's address, from the metadata of RFC 9728 that the development host serves, or undefined. */
+/** The URL of the local issuer, or undefined. The development server publishes it as RFC 9728 metadata. */
 export async function findLocalIssuer(): Promise<string | undefined> {
-  if (!LOOPBACK_HOSTS.includes(location.hostname)) return undefined;
+  if (!isLoopback(location)) return undefined;
   try {
-    const answer = await fetch('/.well-known/oauth-protected-resource', { cache: 'no-store' });
-    const issuers = list(fieldsOf(await answer.json()).authorization_servers, text);
-    return issuers.find(isOnLoopback);
+    const response = await fetch('/.well-known/oauth-protected-resource', { cache: 'no-store' });
+    const issuers = parseArray(parseObject(await response.json()).authorization_servers, parseString);
+    return issuers.find(isLoopbackIssuer);
   } catch {
     return undefined;
   }
 }
 
-export function demoSession(issuer: string, user: DemoUser, whenSignedOut: () => void): Session {
-  let kept: { readonly token: string; readonly askedAt: number } | undefined;
-  sessionStorage.setItem(SIGNED_IN_ITEM, user);
+export function demoSession(issuer: string, user: DemoUser, onSignedOut: () => void): Session {
+  let cached: { readonly token: string; readonly requestedAt: number } | undefined;
+  sessionStorage.setItem(DEMO_USER_ITEM, user);
   return {
     name: user,
     async getToken({ fresh }) {
-      const isUsable = kept !== undefined && Date.now() - kept.askedAt < TOKEN_REUSE_MS;
-      if (fresh || !isUsable) kept = { token: await askForToken(issuer, user), askedAt: Date.now() };
-      return kept?.token;
+      const isUsable = cached !== undefined && Date.now() - cached.requestedAt < TOKEN_REUSE_MS;
+      if (fresh || !isUsable) cached = { token: await requestToken(issuer, user), requestedAt: Date.now() };
+      return cached?.token;
     },
     signOut() {
-      sessionStorage.removeItem(SIGNED_IN_ITEM);
-      whenSignedOut();
+      sessionStorage.removeItem(DEMO_USER_ITEM);
+      onSignedOut();
     },
   };
 }
 
-/** Who was signed in before a reload. */
-export function rememberedUser(): DemoUser | undefined {
-  const name = sessionStorage.getItem(SIGNED_IN_ITEM);
+/** The user who was signed in before the page was reloaded. */
+export function readDemoUser(): DemoUser | undefined {
+  const name = sessionStorage.getItem(DEMO_USER_ITEM);
   return DEMO_USERS.find((user) => user === name);
 }
 
-async function askForToken(issuer: string, user: DemoUser): Promise<string> {
-  const answer = await fetch(`${issuer}/token`, {
+async function requestToken(issuer: string, user: DemoUser): Promise<string> {
+  const response = await fetch(`${issuer}/token`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ user }),
   });
-  return text(fieldsOf(await answer.json()).token);
+  return parseString(parseObject(await response.json()).token);
 }
 
-function isOnLoopback(address: string): boolean {
-  const url = URL.parse(address);
-  return url?.protocol === 'http:' && LOOPBACK_HOSTS.includes(url.hostname);
+function isLoopbackIssuer(issuer: string): boolean {
+  const url = URL.parse(issuer);
+  return url?.protocol === 'http:' && isLoopback(url);
 }

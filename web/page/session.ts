@@ -1,17 +1,17 @@
-/** Who is signed in to the standalone page, and by whom: the app that hosts it, or the local issuer. */
-import type { GetToken } from '../client/call-api.ts';
+/** The session of the standalone page. It comes from the host app or from the local issuer. */
+import type { GetToken } from '../client/api-fetch.ts';
 
 export type Session = {
-  /** What the user is called, if that is known. */
+  /** The user's display name, if it is known. */
   readonly name: string | undefined;
   readonly getToken: GetToken;
-  /** Undefined where the page cannot sign the user out. */
+  /** Undefined when the page cannot sign the user out. */
   readonly signOut: (() => void | Promise<void>) | undefined;
 };
 
 /**
- * What a deployment's own script puts on `window` before this page's script runs, so that its users need no
- * second sign-in (docs/web.md shows it with Clerk).
+ * A deployment's own script can set this on `window` before the page's script runs. Then users do not have to
+ * sign in a second time. docs/web.md has an example with Clerk.
  */
 type UserKeysHost = {
   readonly getToken: GetToken;
@@ -25,8 +25,8 @@ declare global {
   }
 }
 
-/** The session the host supplies, or undefined. */
-export function hostSession(): Session | undefined {
+/** The session from the host app, or undefined. */
+export function readHostSession(): Session | undefined {
   const host = window.userKeysHost;
   return host && { getToken: host.getToken, name: host.name, signOut: host.signOut };
 }

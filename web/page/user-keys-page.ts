@@ -1,14 +1,30 @@
-import { html, LitElement, nothing, type TemplateResult } from 'lit';
+import { html, LitElement, nothing, svg, type TemplateResult } from 'lit';
 import { createClient } from '../client.ts';
-import { controls } from '../element/controls.ts';
+import { baseStyles } from '../element/base-styles.ts';
+import { icon } from '../element/icons.ts';
 import { theme } from '../element/theme.ts';
-import '../user-keys.ts';
-import { DEMO_USERS, type DemoUser, demoSession, findLocalIssuer, rememberedUser } from './local-issuer.ts';
-import { brandMark, moonIcon, sunIcon } from './page-icons.ts';
+import '../user-keys-element.ts';
+import { DEMO_USERS, type DemoUser, demoSession, findLocalIssuer, readDemoUser } from './local-issuer.ts';
 import { pageStyles } from './page-styles.ts';
-import { hostSession, type Session } from './session.ts';
+import { readHostSession, type Session } from './session.ts';
 
-/** Header, sign-in where there is a local issuer, and `<user-keys>`. */
+const brandMark = html`<svg class="mark" viewBox="0 0 32 32" aria-hidden="true">
+  <rect width="32" height="32" rx="9" fill="var(--uk-accent)" />
+  <g fill="none" stroke="var(--uk-on-accent)" stroke-width="2.6" stroke-linecap="round" stroke-linejoin="round">
+    <circle cx="12" cy="16" r="4.6" />
+    <path d="M16.6 16H25M21.6 16v4.2" />
+  </g>
+</svg>`;
+
+const moonIcon = icon(svg`<path d="M16.5 11.8A6.8 6.8 0 0 1 8.2 3.5a6.8 6.8 0 1 0 8.3 8.3Z" />`);
+const sunIcon = icon(
+  svg`<circle cx="10" cy="10" r="3.4" /><path d="M10 2.5v1.8M10 15.7v1.8M2.5 10h1.8M15.7 10h1.8M4.7 4.7 6 6M14 14l1.3 1.3M15.3 4.7 14 6M6 14l-1.3 1.3" />`,
+);
+
+/**
+ * The standalone page, for development and for apps without a settings page of their own. It shows a header, the
+ * sign-in if there is a local issuer, and `<user-keys>`.
+ */
 export class UserKeysPage extends LitElement {
   static override properties = {
     session: { state: true },
@@ -16,7 +32,7 @@ export class UserKeysPage extends LitElement {
     isReady: { state: true },
     isDark: { state: true },
   };
-  static override styles = [theme, controls, pageStyles];
+  static override styles = [theme, baseStyles, pageStyles];
 
   declare private session: Session | undefined;
   declare private issuer: string | undefined;
@@ -61,14 +77,14 @@ export class UserKeysPage extends LitElement {
         @user-keys-sign-in-needed=${this.#signOut}
       ></user-keys>`;
     }
-    return this.issuer === undefined ? forApps() : this.#signIn();
+    return this.issuer === undefined ? openFromAppNotice() : this.#signIn();
   }
 
   #signIn(): TemplateResult {
     return html`<section class="sign-in" aria-labelledby="who">
       ${brandMark}
-      <h1 id="who" tabindex="-1">Who are you today?</h1>
-      <p>Two users for trying things out on this machine. Each has keys of their own and sees nobody else’s.</p>
+      <h1 id="who" tabindex="-1">Choose a test user</h1>
+      <p>These users exist only on this computer. Each user has separate keys.</p>
       <div class="users">
         ${DEMO_USERS.map(
           (user) => html`<button @click=${() => this.#signInAs(user)}>
@@ -80,10 +96,10 @@ export class UserKeysPage extends LitElement {
   }
 
   async #start(): Promise<void> {
-    this.session = hostSession();
+    this.session = readHostSession();
     if (!this.session) {
       this.issuer = await findLocalIssuer();
-      const user = rememberedUser();
+      const user = readDemoUser();
       if (user) this.#signInAs(user);
     }
     this.isReady = true;
@@ -113,13 +129,13 @@ export class UserKeysPage extends LitElement {
 
 customElements.define('user-keys-page', UserKeysPage);
 
-function forApps(): TemplateResult {
+function openFromAppNotice(): TemplateResult {
   return html`<section class="sign-in">
     ${brandMark}
-    <h1>Open this from your app</h1>
+    <h1>Open this page from your app</h1>
     <p>
-      The app you use signs you in and shows your keys here. If you run this deployment, docs/web.md says how to
-      hand the page a session, or how to put it into a page of your own.
+      The app signs you in and then shows your keys here. If you run this deployment, see docs/web.md. It explains
+      how to pass a session to this page, and how to embed your keys in a page of your own.
     </p>
   </section>`;
 }

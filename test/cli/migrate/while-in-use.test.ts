@@ -83,7 +83,7 @@ it.each([
   const session = { startedAt: longAgo.toISOString(), revision, done: new Map() };
   const next = { v: 1, status: 'completed', doneAt: new Date().toISOString() } as const;
   expect(await stored.kv.run(writeStep(user, session, step, next, await callStart(user, new Date())))).toBe(
-    true,
+    'written',
   );
   expect(await moveSessions({ kv: stored.kv, startedAt: new Date() }, [plan], true)).toMatchObject([
     { result: 'skipped' },

@@ -1,4 +1,4 @@
-/** An app as its developer would write it: the user's own CopilotKit key goes into `<CopilotKit>`. */
+/** A minimal app that passes the user's own CopilotKit key to `<CopilotKit>`. */
 import { CopilotKit } from '@copilotkit/react-core';
 import { createElement, useEffect, useState } from 'react';
 import { createRoot } from 'react-dom/client';

@@ -11,9 +11,9 @@ const VITE = join(ROOT, 'node_modules/vite/bin/vite.js');
 export type BuiltPage = { readonly directory: string; remove(): Promise<void> };
 
 /**
- * The page as it is deployed, in a directory of its own: what is in `web/dist` is the developer's. Built by a
- * process of its own, since in a test's environment the bundler takes the libraries' development versions.
- * `source` is another directory with an `index.html`.
+ * Builds the page for production into a temporary directory, because `web/dist` belongs to the developer. The build
+ * runs in a separate process without NODE_ENV: with `NODE_ENV=test` Vite would bundle development versions of the
+ * libraries. `source` is the directory with the `index.html`.
  */
 export async function buildPage(source = 'web'): Promise<BuiltPage> {
   const directory = await mkdtemp(join(tmpdir(), 'userkeys-page-'));

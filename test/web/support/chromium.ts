@@ -1,12 +1,12 @@
 import { existsSync } from 'node:fs';
 import { type Browser, chromium } from 'playwright-core';
 
-const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+const CHROMIUM_PATHS = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** The browser of this machine, or undefined. */
-export const chromiumPath = PLACES.find((path) => existsSync(path));
+/** Path of the Chromium on this machine, or undefined. */
+export const chromiumPath = CHROMIUM_PATHS.find((path) => existsSync(path));
 
-/** Headless, with an empty profile that is gone afterwards, and without the calls a browser makes on its own. */
+/** Starts headless Chromium with an empty temporary profile and without the browser's own background requests. */
 export function launchChromium(): Promise<Browser> {
   if (chromiumPath === undefined) throw new Error('No Chromium was found.');
   return chromium.launch({
@@ -19,7 +19,7 @@ export function launchChromium(): Promise<Browser> {
       '--disable-background-networking',
       '--disable-component-update',
       '--disable-sync',
-      // Whatever a page asks for elsewhere is not found: nothing here leaves the machine.
+      // All other hosts are not found, so no request leaves the machine.
       '--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1, EXCLUDE localhost',
     ],
   });

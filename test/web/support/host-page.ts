@@ -1,15 +1,15 @@
-/** An app's page with `<user-keys>` in it, as the app's developer would put it there. */
+/** A page of another app that embeds `<user-keys>`. */
 import type { BrowserContext, Page } from 'playwright-core';
 import type { Embedding } from './start-embedding.ts';
 
 export type HostPage = {
   readonly page: Page;
-  /** The element's events so far: name and detail. */
+  /** The events of the element so far: name and detail. */
   events(): Promise<readonly (readonly [name: string, detail: unknown])[]>;
 };
 
 export type HostPageOptions = {
-  /** The token for each request, and whether a fresh one was asked for. */
+  /** Returns the token for each request. `fresh`: a new token is required. */
   readonly getToken: (options: { fresh: boolean }) => Promise<string | null>;
   readonly attributes?: Readonly<Record<string, string>>;
   /** Markup inside the element. */
@@ -27,16 +27,16 @@ export async function openHostPage(
 ): Promise<HostPage> {
   context.setDefaultTimeout(10_000);
   const page = await context.newPage();
-  await page.exposeFunction('askForToken', getToken);
+  await page.exposeFunction('requestToken', getToken);
   await page.goto(`${app.url}/app`);
-  await page.waitForFunction(() => 'UserKeys' in window);
+  await page.waitForFunction(() => 'UserKeysElement' in window);
   if (css) await page.addStyleTag({ content: css });
   await page.evaluate(
     ({ names, attributes, content }) => {
       const element = document.createElement('user-keys');
       for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
       element.innerHTML = content;
-      element.getToken = (options) => window.askForToken(options);
+      element.getToken = (options) => window.requestToken(options);
       window.recordedEvents = [];
       for (const name of names) {
         element.addEventListener(`user-keys-${name}`, (event) => {
@@ -52,7 +52,7 @@ export async function openHostPage(
 
 declare global {
   interface Window {
-    askForToken(options: { readonly fresh: boolean }): Promise<string | null>;
+    requestToken(options: { readonly fresh: boolean }): Promise<string | null>;
     recordedEvents: [string, unknown][];
   }
 }

@@ -1,5 +1,5 @@
 import type { createClient } from '../../../web/client.ts';
-import type { UserKeys } from '../../../web/user-keys.ts';
+import type { UserKeysElement } from '../../../web/user-keys-element.ts';
 import { buildPage } from './build-page.ts';
 import { type HostApp, startHostApp } from './start-host-app.ts';
 import { type Site, startSite } from './start-site.ts';
@@ -7,11 +7,11 @@ import { type Site, startSite } from './start-site.ts';
 declare global {
   interface Window {
     createClient: typeof createClient;
-    UserKeys: typeof UserKeys;
+    UserKeysElement: typeof UserKeysElement;
   }
 }
 
-/** An app that uses the deployment's client and element from another origin. */
+/** An app on another origin that uses the deployment's client and element. */
 export type Embedding = { readonly app: HostApp; readonly site: Site; close(): Promise<void> };
 
 const APP_PAGE = `<!doctype html>
@@ -27,8 +27,8 @@ const APP_PAGE = `<!doctype html>
     <main><h1>An app</h1></main>
     <script type="module">
       import { createClient } from '/client.js';
-      import { UserKeys } from '/user-keys.js';
-      Object.assign(window, { createClient, UserKeys });
+      import { UserKeysElement } from '/user-keys.js';
+      Object.assign(window, { createClient, UserKeysElement });
     </script>
   </body>
 </html>`;

@@ -4,7 +4,7 @@ import { closeServer, LOOPBACK, listen } from '../../../dev/http/listen.ts';
 
 export type HostApp = { readonly url: string; close(): Promise<void> };
 
-/** An app of somebody's, on an origin of its own: the files of a directory, and what `answer` has for a request. */
+/** Starts a third-party app on its own origin. It serves the responses of `answer`, then the files of a directory. */
 export async function startHostApp(
   directory: string,
   answer: (request: Request) => Response | undefined = () => undefined,

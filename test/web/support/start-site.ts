@@ -10,18 +10,18 @@ import { type BuiltPage, buildPage } from './build-page.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
-/** The page and the functions on one origin, and everything they talk to. */
+/** The page and the functions on one origin, with the servers they depend on. */
 export type Site = {
   readonly url: string;
   readonly world: World;
-  /** Hands out tokens for alice and bob. */
+  /** Issues tokens for alice and bob. */
   readonly issuer: Issuer;
   close(): Promise<void>;
 };
 
 /**
- * Under the development host, in production mode: every user has their own keys. `page` is one that is built
- * already, and stays the caller's.
+ * Starts the site under the development host in production mode, so every user has separate keys. If `page` is given,
+ * it is used as it is, and the caller removes it.
  */
 export async function startSite(
   options: { readonly env?: Readonly<Record<string, string>>; readonly page?: BuiltPage } = {},
@@ -52,7 +52,7 @@ export async function startSite(
   };
 }
 
-/** Under `vercel dev`, as a deployment routes it; each call is a process of its own. */
+/** Starts the site under `vercel dev`, which routes like a deployment. Each call runs in a new process. */
 export async function startVercelSite(): Promise<Site> {
   const [page, issuer] = await Promise.all([buildPage(), startIssuer()]);
   const world = await startWorld({ applyEnv: false, env: { AUTH_ISSUER: issuer.url } });

@@ -1,7 +1,7 @@
-/** What buttons, fields and messages look like, wherever they stand. */
+/** Styles for buttons, fields and messages, shared by all elements. */
 import { css } from 'lit';
 
-export const controls = css`
+export const baseStyles = css`
   *,
   *::before,
   *::after {
@@ -188,6 +188,30 @@ export const controls = css`
   }
   .panel.good {
     background: color-mix(in oklab, var(--uk-good) 8%, var(--uk-surface));
+  }
+
+  .surface {
+    border: 1px solid var(--uk-line);
+    border-radius: var(--uk-radius);
+    background: var(--uk-surface);
+    box-shadow: var(--uk-shadow);
+  }
+  .empty {
+    padding: 2rem 1rem;
+    border: 1px dashed var(--uk-line);
+    border-radius: var(--uk-radius);
+    color: var(--uk-muted);
+    font-size: var(--uk-size-small);
+    text-align: center;
+  }
+  .intro {
+    display: grid;
+    gap: 0.375rem;
+  }
+  .intro p {
+    max-width: 60ch;
+    color: var(--uk-muted);
+    text-wrap: pretty;
   }
 
   .spinner {

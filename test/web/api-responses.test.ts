@@ -2,10 +2,10 @@ import { expect, test } from 'vitest';
 import { describeCatalogue } from '../../lib/handlers/providers.ts';
 import { keyMetadata } from '../../lib/keys/key-metadata.ts';
 import { keyStatus } from '../../lib/vault/key-record.ts';
-import { decodeCatalogue, decodeCheckedKey, decodeStoredKey } from '../../web/client/answers.ts';
 import { readProblem } from '../../web/client/api-error.ts';
-import { callPublicApi } from '../../web/client/call-api.ts';
-import { tokenSubject } from '../../web/client/token-subject.ts';
+import { fetchPublic } from '../../web/client/api-fetch.ts';
+import { parseCheckedKey, parseProviders, parseStoredKey } from '../../web/client/api-responses.ts';
+import { readTokenSubject } from '../../web/client/token-subject.ts';
 
 const stored = {
   provider: 'openai',
@@ -17,49 +17,49 @@ const stored = {
   lastUsedAt: null,
 };
 
-test('a stored key is read as the server’s own schema reads it, in every status', () => {
+test('parses a stored key like the server’s schema, in every status', () => {
   for (const status of [...keyStatus.options, 'unreadable']) {
     for (const envFile of [{}, { envFile: 'written' }, { envFile: 'kv-only' }, { envFile: 'env-only' }]) {
       const answer = { ...stored, status, ...envFile };
-      expect(decodeStoredKey(answer)).toEqual(keyMetadata.parse(answer));
+      expect(parseStoredKey(answer)).toEqual(keyMetadata.parse(answer));
     }
   }
 });
 
-test('what is not in the promised form is refused, member by member', () => {
+test('rejects a stored key if any member has the wrong type', () => {
   for (const name of Object.keys(stored)) {
-    expect(() => decodeStoredKey({ ...stored, [name]: {} }), name).toThrow(TypeError);
+    expect(() => parseStoredKey({ ...stored, [name]: {} }), name).toThrow(TypeError);
   }
-  expect(() => decodeStoredKey([])).toThrow(TypeError);
-  expect(() => decodeStoredKey(null)).toThrow(TypeError);
-  expect(() => decodeCheckedKey({ ...stored, verdict: 'maybe' })).toThrow(TypeError);
+  expect(() => parseStoredKey([])).toThrow(TypeError);
+  expect(() => parseStoredKey(null)).toThrow(TypeError);
+  expect(() => parseCheckedKey({ ...stored, verdict: 'maybe' })).toThrow(TypeError);
 });
 
-test('the catalogue is read as it is, and a link in it that is no https address is refused', () => {
+test('parses the whole catalogue, and rejects a link that is not an https URL', () => {
   const catalogue: unknown = JSON.parse(JSON.stringify(describeCatalogue('/api')));
-  expect(decodeCatalogue(catalogue)).toEqual(describeCatalogue('/api').providers);
+  expect(parseProviders(catalogue)).toEqual(describeCatalogue('/api').providers);
   const [first] = describeCatalogue('/api').providers;
-  expect(() => decodeCatalogue({ providers: [{ ...first, keyPage: 'javascript:alert(1)' }] })).toThrow(
+  expect(() => parseProviders({ providers: [{ ...first, keyPage: 'javascript:alert(1)' }] })).toThrow(
     TypeError,
   );
 });
 
-test('an error answer that is no problem document is told by its status alone', async () => {
+test('an error that is not a problem document keeps only its status', async () => {
   const body = '<h1>Bad gateway: secret detail</h1>';
   const error = await readProblem(new Response(body, { status: 502, headers: { 'retry-after': '7' } }));
   expect(error).toMatchObject({ code: 'unexpected_answer', status: 502, retryAfterSeconds: 7 });
   expect(error.message).not.toContain('secret');
 });
 
-test('a token never travels in the clear to another machine', async () => {
+test('never sends a token unencrypted to another machine', async () => {
   for (const apiBase of ['http://keys.example', 'ftp://keys.example', 'keys.example', 'javascript:0']) {
-    await expect(callPublicApi(apiBase, '/api/providers')).rejects.toThrow(TypeError);
+    await expect(fetchPublic(apiBase, '/api/providers')).rejects.toThrow(TypeError);
   }
 });
 
-test('the subject of a token is read with all its characters; what is no token has none', () => {
+test('reads the subject of a token in UTF-8; anything that is not a JWT has no subject', () => {
   const payload = Buffer.from(JSON.stringify({ sub: 'üser|~?>' })).toString('base64url');
-  expect(tokenSubject(`a.${payload}.c`)).toBe('üser|~?>');
+  expect(readTokenSubject(`a.${payload}.c`)).toBe('üser|~?>');
   for (const token of ['', 'a.b.c', 'opaque', `a.${btoa('{"sub":1}')}.c`])
-    expect(tokenSubject(token)).toBeUndefined();
+    expect(readTokenSubject(token)).toBeUndefined();
 });

@@ -1,7 +1,7 @@
-/** What a person does on the page, in the words they see there. */
+/** Page object: finds and operates the parts of the page by their visible labels. */
 import type { Locator, Page } from 'playwright-core';
 
-export function keyPage(page: Page) {
+export function createKeysPage(page: Page) {
   const button = (name: string | RegExp): Locator => page.getByRole('button', { name, exact: true });
   const heading = (name: string): Locator => page.getByRole('heading', { name, exact: true });
   const card = (provider: string): Locator => page.getByRole('article', { name: provider, exact: true });
@@ -12,7 +12,7 @@ export function keyPage(page: Page) {
     card,
     status: (provider: string, label: string): Locator => card(provider).getByText(label, { exact: true }),
 
-    /** Every stored key that is shown, by its hint. */
+    /** The hint of every stored key on the page. */
     storedKeys: (): Locator => page.locator('.key .hint'),
 
     async signIn(url: string, user: string): Promise<void> {
@@ -25,7 +25,7 @@ export function keyPage(page: Page) {
       await button(new RegExp(`^(Add key|Replace): ${provider}$`)).click();
     },
 
-    /** Pastes the key into the open form of that provider and saves. */
+    /** Pastes the key into the provider's open form and saves it. */
     async saveKey(provider: string, key: string): Promise<void> {
       await card(provider)
         .getByLabel(/API key$/)
@@ -35,4 +35,4 @@ export function keyPage(page: Page) {
   };
 }
 
-export type KeyPage = ReturnType<typeof keyPage>;
+export type KeysPage = ReturnType<typeof createKeysPage>;

@@ -1,23 +1,23 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
 import type { AuditEntry, AuditPage, Usage } from '../client/activity.ts';
-import type { Provider, ProviderName } from '../client/answers.ts';
+import type { Provider, ProviderId } from '../client/api-responses.ts';
 import type { Client } from '../client.ts';
-import { activityStyles } from './activity-styles.ts';
+import { activityPanelStyles } from './activity-panel-styles.ts';
+import { baseStyles } from './base-styles.ts';
 import { callsChart } from './calls-chart.ts';
-import { controls } from './controls.ts';
-import { describeEntry } from './describe-entry.ts';
+import { describeAuditEntry } from './describe-audit-entry.ts';
 import { describeError, type ErrorText } from './describe-error.ts';
-import { alertIcon } from './icons.ts';
-import { exactTime, relativeTime } from './relative-time.ts';
-import { TONE_ICONS } from './status-badge.ts';
+import { errorMessage, TONE_ICONS } from './message.ts';
+import { providerName } from './providers.ts';
+import { relativeTimeElement } from './relative-time-element.ts';
 import { usageTable } from './usage-table.ts';
 
-const PAGE_ENTRIES = 10;
-/** The log is written after the answer to what it is about. */
+const ENTRIES_PER_PAGE = 10;
+/** The server writes a log entry only after it has sent the response. */
 const LOG_DELAY_MS = 700;
 
-/** What the user's keys were used for: calls per day, tokens, and the log as a timeline. */
-export class Activity extends LitElement {
+/** Shows how the user's keys were used: calls per day, usage by model, and the audit log. */
+export class ActivityPanel extends LitElement {
   static override properties = {
     client: { attribute: false },
     providers: { attribute: false },
@@ -27,7 +27,7 @@ export class Activity extends LitElement {
     isLoading: { state: true },
     failure: { state: true },
   };
-  static override styles = [controls, activityStyles];
+  static override styles = [baseStyles, activityPanelStyles];
 
   declare client: Client;
   declare providers: readonly Provider[];
@@ -69,49 +69,42 @@ export class Activity extends LitElement {
         <h3 id="title">Activity</h3>
         <button class="quiet" aria-disabled=${this.isLoading ? 'true' : 'false'} @click=${this.#load}>Refresh</button>
       </div>
-      ${
-        this.failure
-          ? html`<p class="message bad" role="alert">
-            ${alertIcon}<span><strong>${this.failure.what}</strong> ${this.failure.next}</span>
-          </p>`
-          : nothing
-      }
-      ${this.usage ? this.#usage(this.usage) : nothing} ${this.#timeline()}
+      ${this.failure ? errorMessage(this.failure, 'alert') : nothing}
+      ${this.usage ? this.#usage(this.usage) : nothing} ${this.#log()}
     </section>`;
   }
 
   #usage(usage: Usage): TemplateResult {
     if (usage.rows.length === 0) {
-      return html`<p class="empty">No calls in the last 30 days. They show up here as soon as a key is used.</p>`;
+      return html`<p class="empty">No calls in the last 30 days. Calls that use your keys appear here.</p>`;
     }
-    return html`<div class="panel-card">
+    return html`<div class="panel-card surface">
       ${callsChart(usage, this.#nameOf)} ${usageTable(usage, this.#nameOf)}
     </div>`;
   }
 
-  #timeline(): TemplateResult | typeof nothing {
+  #log(): TemplateResult | typeof nothing {
     if (this.entries.length === 0) return nothing;
-    return html`<h4 id="log">What happened</h4>
-      <ol class="log" role="list" aria-labelledby="log">
+    return html`<h4 id="log">Recent activity</h4>
+      <ol class="log surface" role="list" aria-labelledby="log">
         ${this.entries.map((entry) => this.#entry(entry))}
       </ol>
-      ${this.nextCursor === null ? nothing : html`<button class="quiet more" @click=${this.#more}>Show earlier</button>`}`;
+      ${this.nextCursor === null ? nothing : html`<button class="quiet more" @click=${this.#loadMore}>Show older entries</button>`}`;
   }
 
   #entry(entry: AuditEntry): TemplateResult {
-    const { tone, what, details } = describeEntry(entry, this.#nameOf);
+    const { tone, title, details } = describeAuditEntry(entry, this.#nameOf);
     return html`<li class=${tone}>
       <span class="mark">${TONE_ICONS[tone]}</span>
       <div>
-        <p>${what}</p>
+        <p>${title}</p>
         ${details.length > 0 ? html`<p class="details">${details.join(' · ')}</p>` : nothing}
       </div>
-      <time datetime=${entry.time} title=${exactTime(entry.time)}>${relativeTime(entry.time)}</time>
+      ${relativeTimeElement(entry.time)}
     </li>`;
   }
 
-  #nameOf = (provider: ProviderName): string =>
-    this.providers.find(({ id }) => id === provider)?.name ?? provider;
+  #nameOf = (provider: ProviderId): string => providerName(this.providers, provider);
 
   #load = async (): Promise<void> => {
     const { client } = this;
@@ -120,7 +113,7 @@ export class Activity extends LitElement {
     try {
       const [usage, page] = await Promise.all([
         client.activity.usage(),
-        client.activity.log({ limit: PAGE_ENTRIES }),
+        client.activity.log({ limit: ENTRIES_PER_PAGE }),
       ]);
       if (client !== this.client) return;
       this.failure = undefined;
@@ -134,11 +127,11 @@ export class Activity extends LitElement {
     }
   };
 
-  #more = async (): Promise<void> => {
+  #loadMore = async (): Promise<void> => {
     const { client, nextCursor } = this;
     if (nextCursor === null) return;
     try {
-      const page = await client.activity.log({ limit: PAGE_ENTRIES, cursor: nextCursor });
+      const page = await client.activity.log({ limit: ENTRIES_PER_PAGE, cursor: nextCursor });
       if (client === this.client && nextCursor === this.nextCursor) this.#append(page);
     } catch (error) {
       if (client === this.client) this.failure = describeError(error);
@@ -156,7 +149,7 @@ export class Activity extends LitElement {
   };
 }
 
-/** After these there is something new to see. */
+/** Reload after these events, because each of them adds a log entry. */
 const EVENTS = ['user-keys-saved', 'user-keys-checked', 'user-keys-used', 'user-keys-removed'] as const;
 
-customElements.define('user-keys-activity', Activity);
+customElements.define('user-keys-activity', ActivityPanel);

@@ -1,6 +1,6 @@
 import { css } from 'lit';
 
-export const activityStyles = css`
+export const activityPanelStyles = css`
   :host {
     display: block;
   }
@@ -14,26 +14,11 @@ export const activityStyles = css`
     align-items: center;
     justify-content: space-between;
   }
-  .panel-card,
-  .log {
-    border: 1px solid var(--uk-line);
-    border-radius: var(--uk-radius);
-    background: var(--uk-surface);
-    box-shadow: var(--uk-shadow);
-  }
   .panel-card {
     display: grid;
     gap: 1rem;
     min-width: 0;
     padding: 1rem;
-  }
-  .empty {
-    padding: 2rem 1rem;
-    border: 1px dashed var(--uk-line);
-    border-radius: var(--uk-radius);
-    color: var(--uk-muted);
-    font-size: var(--uk-size-small);
-    text-align: center;
   }
 
   figure {

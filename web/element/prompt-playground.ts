@@ -1,14 +1,15 @@
 import { html, LitElement, nothing, type TemplateResult } from 'lit';
-import type { Provider, ProviderName, StoredKey } from '../client/answers.ts';
 import { ApiError } from '../client/api-error.ts';
+import type { Provider, ProviderId, StoredKey } from '../client/api-responses.ts';
 import type { Client } from '../client.ts';
-import { controls } from './controls.ts';
+import { baseStyles } from './base-styles.ts';
 import { describeError, type ErrorText } from './describe-error.ts';
 import { emit } from './events.ts';
-import { alertIcon, checkIcon } from './icons.ts';
-import { tryItStyles } from './try-it-styles.ts';
+import { checkIcon } from './icons.ts';
+import { errorMessage } from './message.ts';
+import { promptPlaygroundStyles } from './prompt-playground-styles.ts';
 
-const FIRST_PROMPT = 'Introduce yourself in one short sentence.';
+const DEFAULT_PROMPT = 'Introduce yourself in one short sentence.';
 
 type Answer = {
   readonly text: string;
@@ -17,8 +18,8 @@ type Answer = {
   readonly model: string | undefined;
 };
 
-/** A prompt to one of the user's own providers, and the answer as it is written. */
-export class TryIt extends LitElement {
+/** Sends a prompt to one of the user's providers and shows the answer as it arrives. */
+export class PromptPlayground extends LitElement {
   static override properties = {
     client: { attribute: false },
     providers: { attribute: false },
@@ -27,37 +28,37 @@ export class TryIt extends LitElement {
     answer: { state: true },
     failure: { state: true },
   };
-  static override styles = [controls, tryItStyles];
+  static override styles = [baseStyles, promptPlaygroundStyles];
 
   declare client: Client;
   declare providers: readonly Provider[];
   declare keys: readonly StoredKey[];
-  declare chosen: ProviderName | undefined;
+  declare chosen: ProviderId | undefined;
   declare answer: Answer | undefined;
   declare failure: ErrorText | undefined;
-  #sending: AbortController | undefined;
+  #request: AbortController | undefined;
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    this.#sending?.abort();
+    this.#request?.abort();
   }
 
   protected override render(): TemplateResult {
-    const usable = this.#usable();
-    return usable.length === 0 ? this.#invitation() : this.#form(usable);
+    const usable = this.#usableProviders();
+    return usable.length === 0 ? this.#addKeyNotice() : this.#form(usable);
   }
 
-  /** Providers that answer prompts and for which there is a key that may work. */
-  #usable(): readonly Provider[] {
+  /** The providers that can answer prompts and have a key that may work. */
+  #usableProviders(): readonly Provider[] {
     const stored = this.keys
       .filter(({ status }) => status === 'valid' || status === 'unverified')
       .map(({ provider }) => provider);
     return this.providers.filter(({ id, generate }) => generate && stored.includes(id));
   }
 
-  #invitation(): TemplateResult {
-    return html`<div class="invitation">
-      <p>Sending a prompt needs a key of one of these. Add one, and come back:</p>
+  #addKeyNotice(): TemplateResult {
+    return html`<div class="add-key">
+      <p>To send a prompt, first add a key for one of these providers:</p>
       <div class="choices">
         ${this.providers
           .filter(({ generate }) => generate)
@@ -69,14 +70,14 @@ export class TryIt extends LitElement {
   #form(usable: readonly Provider[]): TemplateResult {
     const isSending = this.answer !== undefined && !this.answer.isComplete && !this.failure;
     return html`
-      <div class="card"><form @submit=${this.#submit}>
+      <div class="surface"><form @submit=${this.#submit}>
         <div class="field">
           <label for="prompt">Your prompt</label>
-          <textarea id="prompt" rows="3" maxlength="4000" .value=${FIRST_PROMPT} @keydown=${this.#submitOnShortcut}></textarea>
+          <textarea id="prompt" rows="3" maxlength="4000" .value=${DEFAULT_PROMPT} @keydown=${this.#submitOnShortcut}></textarea>
         </div>
         <div class="row">
           <div class="field">
-            <label for="provider">Answered by</label>
+            <label for="provider">Provider</label>
             <select id="provider" @change=${this.#choose}>
               ${usable.map(
                 ({ id, name }) =>
@@ -101,22 +102,16 @@ export class TryIt extends LitElement {
     if (!this.answer) return html`<p class="waiting">The answer appears here.</p>`;
     const { text, isComplete, provider, model } = this.answer;
     return html`
-      ${text === '' && isSending ? html`<p class="waiting"><span class="spinner"></span> Waiting for ${provider} …</p>` : nothing}
+      ${text === '' && isSending ? html`<p class="waiting"><span class="spinner"></span> Waiting for ${provider}…</p>` : nothing}
       ${text === '' ? nothing : html`<p class="text">${text}${isSending ? html`<span class="cursor"></span>` : nothing}</p>`}
       ${
         isComplete
           ? html`<p class="message good">
-            ${checkIcon}<span>Answered by ${provider}${model ? html`, <code>${model}</code>` : nothing}, paid with your own key.</span>
+            ${checkIcon}<span>Answered by ${provider}${model ? html`, <code>${model}</code>` : nothing}, using your own key.</span>
           </p>`
           : nothing
       }
-      ${
-        this.failure
-          ? html`<p class="message bad">
-            ${alertIcon}<span><strong>${this.failure.what}</strong> ${this.failure.next}</span>
-          </p>`
-          : nothing
-      }
+      ${this.failure ? errorMessage(this.failure) : nothing}
     `;
   }
 
@@ -136,16 +131,16 @@ export class TryIt extends LitElement {
   };
 
   async #send(): Promise<void> {
-    const provider = this.#provider(this.#usable());
+    const provider = this.#provider(this.#usableProviders());
     const prompt = this.renderRoot.querySelector('textarea')?.value.trim();
     if (!provider || !prompt) {
       this.renderRoot.querySelector('textarea')?.focus();
       return;
     }
-    this.#sending?.abort();
-    const sending = new AbortController();
-    this.#sending = sending;
-    const { signal } = sending;
+    this.#request?.abort();
+    const request = new AbortController();
+    this.#request = request;
+    const { signal } = request;
     this.failure = undefined;
     this.answer = { text: '', isComplete: false, provider: provider.name, model: undefined };
     try {
@@ -158,9 +153,9 @@ export class TryIt extends LitElement {
       this.answer = { ...this.answer, isComplete: true };
       emit(this, 'user-keys-used', { provider: provider.id });
     } catch (error) {
-      if (this.#sending !== sending) return;
+      if (this.#request !== request) return;
       this.failure = signal.aborted
-        ? { what: 'Stopped.', next: 'Send again whenever you like.', canRetry: true }
+        ? { title: 'Stopped.', detail: 'You can send the prompt again.', canRetry: true }
         : this.#describe(error, provider);
     }
   }
@@ -168,8 +163,8 @@ export class TryIt extends LitElement {
   #describe(error: unknown, provider: Provider): ErrorText {
     if (error instanceof ApiError && error.code === 'key_rejected') {
       return {
-        what: `${provider.name} does not accept your key.`,
-        next: 'Check it again or replace it under “API keys”.',
+        title: `${provider.name} rejected your key.`,
+        detail: 'Check or replace it under “API keys”.',
         canRetry: false,
       };
     }
@@ -177,16 +172,16 @@ export class TryIt extends LitElement {
   }
 
   #stop = (): void => {
-    this.#sending?.abort();
+    this.#request?.abort();
   };
 
   #choose = (event: Event): void => {
     if (event.target instanceof HTMLSelectElement) this.chosen = event.target.value;
   };
 
-  #addKey(provider: ProviderName): void {
+  #addKey(provider: ProviderId): void {
     this.dispatchEvent(new CustomEvent('add-key', { detail: provider }));
   }
 }
 
-customElements.define('user-keys-try', TryIt);
+customElements.define('user-keys-playground', PromptPlayground);

@@ -1,8 +1,8 @@
-/** Looks for a text wherever a page could have left it. */
+/** Collects everything that a page shows, stores, logs or requests, to search it for leaked keys. */
 import type { BrowserContext, Page } from 'playwright-core';
 
-/** What a context printed to its console and which addresses it asked for, from now on. */
-export function recordTraces(context: BrowserContext): {
+/** Records all console messages and requested URLs of a browser context, from now on. */
+export function recordConsoleAndUrls(context: BrowserContext): {
   readonly console: string[];
   readonly urls: string[];
 } {
@@ -15,19 +15,19 @@ export function recordTraces(context: BrowserContext): {
 }
 
 /**
- * Everything the page holds, as one text: markup with every shadow root, values of fields, the properties of
- * custom elements, storage, IndexedDB, cookies, history and address.
+ * Everything the page holds, as one string: markup with all shadow roots, field values, the properties of custom
+ * elements, storage, IndexedDB, cookies, history state and URL.
  */
-export async function everythingOn(page: Page): Promise<string> {
+export async function dumpPage(page: Page): Promise<string> {
   return page.evaluate(async () => {
     const found: unknown[] = [location.href, document.title, document.cookie, history.state];
 
-    function look(root: Document | ShadowRoot): void {
+    function collect(root: Document | ShadowRoot): void {
       found.push(root instanceof ShadowRoot ? root.innerHTML : root.documentElement.outerHTML);
       for (const element of root.querySelectorAll('*')) {
         if ('value' in element) found.push(element.value);
         if (element.localName.includes('-')) found.push(propertiesOf(element));
-        if (element.shadowRoot) look(element.shadowRoot);
+        if (element.shadowRoot) collect(element.shadowRoot);
       }
     }
 
@@ -41,7 +41,7 @@ export async function everythingOn(page: Page): Promise<string> {
       });
     }
 
-    look(document);
+    collect(document);
     found.push({ ...localStorage }, { ...sessionStorage });
     for (const { name } of await indexedDB.databases()) found.push(`database ${name}`);
     return found.map((entry) => (typeof entry === 'string' ? entry : JSON.stringify(entry))).join('\n');

@@ -1,51 +1,51 @@
 /**
- * `<user-keys>`: a person adds, sees and changes their keys, led through onboarding the first time. Any page can
- * embed it: set `getToken`, listen to its events (element/events.ts), theme it with custom properties
- * (docs/web.md).
+ * `<user-keys>`: users add, view and change their keys. New users go through onboarding first. Any page can embed the
+ * element. Set `getToken`, listen to the events (element/events.ts) and style it with custom properties (docs/web.md).
  */
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import type { Provider, ProviderName, StoredKey } from './client/answers.ts';
-import type { GetToken } from './client/call-api.ts';
+import type { GetToken } from './client/api-fetch.ts';
+import type { Provider, ProviderId, StoredKey } from './client/api-responses.ts';
 import type { Onboarding, OnboardingPatch } from './client/onboarding.ts';
 import { type Client, createClient } from './client.ts';
-import { controls } from './element/controls.ts';
+import { baseStyles } from './element/base-styles.ts';
 import { describeError, type ErrorText } from './element/describe-error.ts';
 import { emit } from './element/events.ts';
-import { alertIcon, offlineIcon } from './element/icons.ts';
+import { offlineIcon } from './element/icons.ts';
 import { KeyList } from './element/key-list.ts';
+import { errorMessage } from './element/message.ts';
 import { theme } from './element/theme.ts';
-import './element/activity.ts';
-import './element/onboarding-walk.ts';
-import './element/try-it.ts';
+import './element/activity-panel.ts';
+import './element/onboarding-wizard.ts';
+import './element/prompt-playground.ts';
 import { userKeysStyles } from './element/user-keys-styles.ts';
 
-type Contents = {
+type LoadedData = {
   readonly providers: readonly Provider[];
   readonly keys: readonly StoredKey[];
   readonly onboarding: Onboarding;
 };
 
-export class UserKeys extends LitElement {
+export class UserKeysElement extends LitElement {
   static override properties = {
     getToken: { attribute: false },
     apiBase: { attribute: 'api-base' },
     view: {},
     client: { state: true },
-    contents: { state: true },
+    data: { state: true },
     failure: { state: true },
     isOffline: { state: true },
     hasJustFinished: { state: true },
   };
-  static override styles = [theme, controls, userKeysStyles];
+  static override styles = [theme, baseStyles, userKeysStyles];
 
-  /** Gives the session token, or null when nobody is signed in. Nothing is loaded before it is set. */
+  /** Returns the session token, or null when nobody is signed in. The element loads nothing until this is set. */
   declare getToken: GetToken | undefined;
-  /** Where the functions are. Default: the page's own origin. */
+  /** Origin of the API. Default: the page's own origin. */
   declare apiBase: string;
-  /** `keys` shows the keys also while onboarding is not finished. */
+  /** `keys` shows the list of keys even if onboarding is not finished. */
   declare view: 'keys' | undefined;
   declare private client: Client | undefined;
-  declare private contents: Contents | undefined;
+  declare private data: LoadedData | undefined;
   declare private failure: ErrorText | undefined;
   declare private isOffline: boolean;
   declare private hasJustFinished: boolean;
@@ -57,23 +57,23 @@ export class UserKeys extends LitElement {
     this.hasJustFinished = false;
     this.addEventListener('user-keys-saved', ({ detail }) => this.#putKey(detail));
     this.addEventListener('user-keys-checked', ({ detail }) => this.#putKey(detail));
-    this.addEventListener('user-keys-used', ({ detail }) => this.#noteUse(detail.provider));
-    this.addEventListener('user-keys-removed', ({ detail }) => this.#dropKey(detail.provider));
+    this.addEventListener('user-keys-used', ({ detail }) => this.#updateLastUsed(detail.provider));
+    this.addEventListener('user-keys-removed', ({ detail }) => this.#removeKey(detail.provider));
   }
 
   override connectedCallback(): void {
     super.connectedCallback();
-    window.addEventListener('online', this.#followConnection);
-    window.addEventListener('offline', this.#followConnection);
+    window.addEventListener('online', this.#updateConnection);
+    window.addEventListener('offline', this.#updateConnection);
   }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
-    window.removeEventListener('online', this.#followConnection);
-    window.removeEventListener('offline', this.#followConnection);
+    window.removeEventListener('online', this.#updateConnection);
+    window.removeEventListener('offline', this.#updateConnection);
   }
 
-  /** Loads everything again, such as after the user has signed in. */
+  /** Loads all data again, for example after the user has signed in. */
   async reload(): Promise<void> {
     const { client } = this;
     if (!client) return;
@@ -84,13 +84,13 @@ export class UserKeys extends LitElement {
         client.list(),
         client.onboarding.get(),
       ]);
-      if (client === this.client) this.contents = { providers, keys, onboarding };
+      if (client === this.client) this.data = { providers, keys, onboarding };
     } catch (error) {
       if (client === this.client) this.failure = describeError(error);
     }
   }
 
-  /** Completes or skips a step of the host's own, with data to keep. Throws ApiError. */
+  /** Completes or skips a step that the host page provides, and stores data with it. Throws ApiError. */
   async changeStep(change: OnboardingPatch): Promise<void> {
     if (!this.client) return;
     this.#putOnboarding(await this.client.onboarding.patch(change));
@@ -105,32 +105,32 @@ export class UserKeys extends LitElement {
       ${
         this.isOffline
           ? html`<p class="message panel caution offline" role="status">
-            ${offlineIcon}<span><strong>You are offline.</strong> What you see may be out of date.</span>
+            ${offlineIcon}<span><strong>You are offline.</strong> The information on this page may be out of date.</span>
           </p>`
           : nothing
       }
-      ${this.failure ? this.#failure(this.failure) : this.#contents()}
+      ${this.failure ? this.#failure(this.failure) : this.#content()}
     `;
   }
 
-  #contents(): TemplateResult {
-    const { contents, client } = this;
-    if (!contents || !client) return skeleton();
-    const { completedAt } = contents.onboarding;
+  #content(): TemplateResult {
+    const { data, client } = this;
+    if (!data || !client) return skeleton();
+    const { completedAt } = data.onboarding;
     return completedAt === null && this.view !== 'keys'
-      ? html`<user-keys-walk
+      ? html`<user-keys-wizard
           .client=${client}
-          .providers=${contents.providers}
-          .keys=${contents.keys}
-          .onboarding=${contents.onboarding}
-          @onboarding-moved=${(event: CustomEvent<Onboarding>) => this.#putOnboarding(event.detail)}
+          .providers=${data.providers}
+          .keys=${data.keys}
+          .onboarding=${data.onboarding}
+          @onboarding-changed=${(event: CustomEvent<Onboarding>) => this.#putOnboarding(event.detail)}
         >
-          ${contents.onboarding.steps.map(({ id }) => html`<slot name=${id} slot=${id}></slot>`)}
-        </user-keys-walk>`
-      : this.#keys(client, contents);
+          ${data.onboarding.steps.map(({ id }) => html`<slot name=${id} slot=${id}></slot>`)}
+        </user-keys-wizard>`
+      : this.#keys(client, data);
   }
 
-  #keys(client: Client, { providers, keys, onboarding }: Contents): TemplateResult {
+  #keys(client: Client, { providers, keys, onboarding }: LoadedData): TemplateResult {
     const required = onboarding.steps.flatMap((step) => step.requiredProviders);
     return html`<div class="keys">
       <div class="intro">
@@ -138,8 +138,8 @@ export class UserKeys extends LitElement {
         <p>
           ${
             this.hasJustFinished
-              ? 'Every call made for you is now paid with your own keys. You can change them here at any time.'
-              : 'Every call made for you is paid with these keys, and with nobody else’s.'
+              ? 'All calls made for you now use your own keys. You can change them here at any time.'
+              : 'All calls made for you use these keys and are billed to your own accounts.'
           }
         </p>
       </div>
@@ -151,28 +151,28 @@ export class UserKeys extends LitElement {
       ></user-keys-list>
       <section class="try" aria-labelledby="try">
         <h3 id="try">Try a key</h3>
-        <user-keys-try
+        <user-keys-playground
           .client=${client}
           .providers=${providers}
           .keys=${keys}
-          @add-key=${(event: CustomEvent<ProviderName>) => this.#addKeyFor(event.detail)}
-        ></user-keys-try>
+          @add-key=${(event: CustomEvent<ProviderId>) => this.#addKeyFor(event.detail)}
+        ></user-keys-playground>
       </section>
       <user-keys-activity .client=${client} .providers=${providers}></user-keys-activity>
     </div>`;
   }
 
-  #failure({ what, next, canRetry }: ErrorText): TemplateResult {
+  #failure({ canRetry, ...text }: ErrorText): TemplateResult {
     return html`<div class="failure" role="alert">
-      <p class="message bad">${alertIcon}<span><strong>${what}</strong> ${next}</span></p>
+      ${errorMessage(text)}
       ${canRetry ? html`<button @click=${() => void this.reload()}>Try again</button>` : nothing}
     </div>`;
   }
 
-  /** Another token source may be another user: nothing of the former one stays. */
+  /** A new token source may belong to another user, so all data of the previous user is removed. */
   #connect(): void {
     const { getToken, apiBase } = this;
-    this.contents = undefined;
+    this.data = undefined;
     this.failure = undefined;
     this.hasJustFinished = false;
     this.client = getToken
@@ -186,33 +186,33 @@ export class UserKeys extends LitElement {
     void this.reload();
   }
 
-  #followConnection = (): void => {
+  #updateConnection = (): void => {
     this.isOffline = !navigator.onLine;
     if (!this.isOffline && this.failure) void this.reload();
   };
 
   #putKey(stored: StoredKey): void {
-    if (!this.contents) return;
-    const others = this.contents.keys.filter(({ provider }) => provider !== stored.provider);
-    this.contents = { ...this.contents, keys: [...others, stored] };
+    if (!this.data) return;
+    const others = this.data.keys.filter(({ provider }) => provider !== stored.provider);
+    this.data = { ...this.data, keys: [...others, stored] };
   }
 
-  /** The server notes it too, after its answer. */
-  #noteUse(used: ProviderName): void {
-    const stored = this.contents?.keys.find(({ provider }) => provider === used);
+  /** The server records the use after its response, so the stored value may still be old. */
+  #updateLastUsed(used: ProviderId): void {
+    const stored = this.data?.keys.find(({ provider }) => provider === used);
     if (stored) this.#putKey({ ...stored, lastUsedAt: new Date().toISOString() });
   }
 
-  #dropKey(removed: ProviderName): void {
-    if (!this.contents) return;
-    const keys = this.contents.keys.filter(({ provider }) => provider !== removed);
-    this.contents = { ...this.contents, keys };
+  #removeKey(removed: ProviderId): void {
+    if (!this.data) return;
+    const keys = this.data.keys.filter(({ provider }) => provider !== removed);
+    this.data = { ...this.data, keys };
   }
 
   #putOnboarding(onboarding: Onboarding): void {
-    if (!this.contents) return;
-    this.hasJustFinished = this.contents.onboarding.completedAt === null && onboarding.completedAt !== null;
-    this.contents = { ...this.contents, onboarding };
+    if (!this.data) return;
+    this.hasJustFinished = this.data.onboarding.completedAt === null && onboarding.completedAt !== null;
+    this.data = { ...this.data, onboarding };
     emit(this, 'user-keys-onboarding', onboarding);
     if (this.hasJustFinished) void this.#focusTitle();
   }
@@ -223,23 +223,23 @@ export class UserKeys extends LitElement {
     this.scrollIntoView({ block: 'start' });
   }
 
-  #addKeyFor(provider: ProviderName): void {
+  #addKeyFor(provider: ProviderId): void {
     const keyList = this.renderRoot.querySelector('user-keys-list');
     if (keyList instanceof KeyList) void keyList.addKeyFor(provider);
   }
 }
 
-customElements.define('user-keys', UserKeys);
+customElements.define('user-keys', UserKeysElement);
 
 declare global {
   interface HTMLElementTagNameMap {
-    'user-keys': UserKeys;
+    'user-keys': UserKeysElement;
   }
 }
 
 function skeleton(): TemplateResult {
   return html`<div class="skeleton" role="status">
-    <span class="visually-hidden">Loading your keys …</span>
+    <span class="visually-hidden">Loading your keys…</span>
     <div class="line"></div>
     <div class="title"></div>
     ${[1, 2, 3, 4].map(() => html`<div class="row"></div>`)}

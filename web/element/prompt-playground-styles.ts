@@ -1,15 +1,9 @@
 import { css } from 'lit';
 
-export const tryItStyles = css`
+export const promptPlaygroundStyles = css`
   :host {
     display: grid;
     gap: 1rem;
-  }
-  .card {
-    border: 1px solid var(--uk-line);
-    border-radius: var(--uk-radius);
-    background: var(--uk-surface);
-    box-shadow: var(--uk-shadow);
   }
   form {
     display: grid;
@@ -72,7 +66,7 @@ export const tryItStyles = css`
     font-family: var(--uk-mono);
     font-size: 0.95em;
   }
-  .invitation {
+  .add-key {
     display: grid;
     gap: 1rem;
     padding: 1.25rem 1rem;

@@ -1,6 +1,6 @@
 import { css } from 'lit';
 
-export const cardStyles = css`
+export const providerCardStyles = css`
   :host {
     display: block;
   }
@@ -41,7 +41,7 @@ export const cardStyles = css`
     color: var(--uk-muted);
     font-size: var(--uk-size-small);
   }
-  /* Each fact has a dot before it; the one that begins a line is cut off. */
+  /* Each fact has a dot before it. The dot of the first fact in a line is outside the visible area. */
   .facts ul {
     display: flex;
     flex-wrap: wrap;
@@ -66,7 +66,7 @@ export const cardStyles = css`
     display: flex;
     gap: 0.25rem;
   }
-  /* As wide as its longest label, so that nothing moves when it changes. */
+  /* Wide enough for its longest label, so that nothing moves when the label changes. */
   .opener {
     min-width: 6rem;
   }

@@ -1,50 +1,51 @@
 import { html, LitElement, nothing, type PropertyValues, type TemplateResult } from 'lit';
-import type { Provider, ProviderName, StoredKey } from '../client/answers.ts';
+import type { Provider, ProviderId, StoredKey } from '../client/api-responses.ts';
 import type { Onboarding, Step } from '../client/onboarding.ts';
 import type { Client } from '../client.ts';
-import { controls } from './controls.ts';
+import { baseStyles } from './base-styles.ts';
 import { describeError, type ErrorText } from './describe-error.ts';
-import { alertIcon } from './icons.ts';
 import { KeyList } from './key-list.ts';
-import { onboardingWalkStyles } from './onboarding-walk-styles.ts';
+import { errorMessage } from './message.ts';
+import { onboardingWizardStyles } from './onboarding-wizard-styles.ts';
+import { providerName } from './providers.ts';
 import { badgeStyles, statusBadge } from './status-badge.ts';
-import './steps-bar.ts';
-import './try-it.ts';
+import './onboarding-progress.ts';
+import './prompt-playground.ts';
 
 const API_KEYS = 'api-keys';
 const TRY_IT = 'try-it';
 const FINISH = 'finish';
 
 /**
- * Onboarding, step by step. The steps `api-keys`, `try-it` and `finish` are known here; the contents of any other
- * step of the operator's come from the host, through the slot of its id.
+ * Guides a new user through onboarding. The contents of the steps `api-keys`, `try-it` and `finish` are defined
+ * here. The host page provides the contents of any other step in the slot with the step's id.
  */
-export class OnboardingWalk extends LitElement {
+export class OnboardingWizard extends LitElement {
   static override properties = {
     client: { attribute: false },
     providers: { attribute: false },
     keys: { attribute: false },
     onboarding: { attribute: false },
     chosenStep: { state: true },
-    isMoving: { state: true },
+    isSaving: { state: true },
     failure: { state: true },
     hasTried: { state: true },
   };
-  static override styles = [controls, badgeStyles, onboardingWalkStyles];
+  static override styles = [baseStyles, badgeStyles, onboardingWizardStyles];
 
   declare client: Client;
   declare providers: readonly Provider[];
   declare keys: readonly StoredKey[];
   declare onboarding: Onboarding;
-  /** The step the user went back to; undefined: the current one. */
+  /** The step that the user went back to. Undefined: the current step is shown. */
   declare chosenStep: string | undefined;
-  declare isMoving: boolean;
+  declare isSaving: boolean;
   declare failure: ErrorText | undefined;
   declare hasTried: boolean;
 
   constructor() {
     super();
-    this.isMoving = false;
+    this.isSaving = false;
     this.hasTried = false;
   }
 
@@ -57,38 +58,38 @@ export class OnboardingWalk extends LitElement {
     const step = this.#shownStep();
     if (!step) return html``;
     return html`
-      <user-keys-steps
+      <user-keys-progress
         .steps=${steps}
         .currentStep=${currentStep}
         .shown=${step.id}
         @go-to-step=${(event: CustomEvent<string>) => void this.#goTo(event.detail)}
-      ></user-keys-steps>
+      ></user-keys-progress>
       <div class="step">${this.#contents(step)}</div>
       <div class="footer">
         ${steps[0]?.id === step.id ? nothing : html`<button class="quiet" @click=${this.#goBack}>Back</button>`}
         <div class="note" role="status">${this.#note(step)}</div>
-        ${this.#forward(step)}
+        ${this.#nextButtons(step)}
       </div>
     `;
   }
 
-  /** Skip where it is allowed and something is left undone; Continue where there is nothing to wait for. */
-  #forward(step: Step): TemplateResult {
+  /** Skip is shown for a pending step that is optional. Continue is hidden until the user has tried a prompt. */
+  #nextButtons(step: Step): TemplateResult {
     const isLast = this.onboarding.steps.at(-1)?.id === step.id;
     const isPending = step.status === 'pending';
     const canSkip = isPending && !step.required && !isLast && !(step.id === TRY_IT && this.hasTried);
     const mustTry = isPending && step.id === TRY_IT && !this.hasTried;
     return html`
-      ${canSkip ? html`<button @click=${() => void this.#move(step, 'skipped')}>Skip</button>` : nothing}
+      ${canSkip ? html`<button @click=${() => void this.#saveStep(step, 'skipped')}>Skip</button>` : nothing}
       ${
         mustTry
           ? nothing
           : html`<button
               class=${this.#lacksKeys(step) ? '' : 'primary'}
-              aria-disabled=${this.isMoving ? 'true' : 'false'}
-              @click=${() => void this.#move(step, 'completed')}
+              aria-disabled=${this.isSaving ? 'true' : 'false'}
+              @click=${() => void this.#saveStep(step, 'completed')}
             >
-              ${this.isMoving ? html`<span class="spinner"></span>` : nothing} ${isLast ? 'Finish' : 'Continue'}
+              ${this.isSaving ? html`<span class="spinner"></span>` : nothing} ${isLast ? 'Finish' : 'Continue'}
             </button>`
       }
     `;
@@ -103,7 +104,7 @@ export class OnboardingWalk extends LitElement {
     switch (step.id) {
       case API_KEYS:
         return html`
-          ${intro('Add your API keys', 'Every call made for you is paid with your own keys, and with nobody else’s. Start with one; you can add more at any time.')}
+          ${intro('Add your API keys', 'All calls made for you use your own keys and are billed to your own accounts. Start with one key. You can add more at any time.')}
           <user-keys-list
             .client=${this.client}
             .providers=${this.providers}
@@ -113,17 +114,17 @@ export class OnboardingWalk extends LitElement {
         `;
       case TRY_IT:
         return html`
-          ${intro('Try it', 'Send a first prompt. It goes out with your own key.')}
-          <user-keys-try
+          ${intro('Try it', 'Send your first prompt. It uses your own key.')}
+          <user-keys-playground
             .client=${this.client}
             .providers=${this.providers}
             .keys=${this.keys}
-            @user-keys-used=${this.#noteTrial}
-            @add-key=${(event: CustomEvent<ProviderName>) => void this.#addKeyFor(event.detail)}
-          ></user-keys-try>
+            @user-keys-used=${this.#onPromptAnswered}
+            @add-key=${(event: CustomEvent<ProviderId>) => void this.#addKeyFor(event.detail)}
+          ></user-keys-playground>
         `;
       case FINISH:
-        return html`${intro('That’s all it takes', 'From now on, calls made for you are paid with these keys. You can change them at any time.')} ${this.#summary()}
+        return html`${intro('Your keys are ready', 'From now on, all calls made for you use these keys. You can change them at any time.')} ${this.#summary()}
           <slot name="finish"></slot>`;
       default:
         return html`${intro(step.title, '')}<slot name=${step.id}></slot>`;
@@ -131,56 +132,55 @@ export class OnboardingWalk extends LitElement {
   }
 
   #summary(): TemplateResult {
-    return html`<ul class="summary" role="list">
+    return html`<ul class="summary surface" role="list">
       ${this.providers.map(({ id, name }) => {
         const stored = this.keys.find(({ provider }) => provider === id);
-        return stored ? html`<li><span>${name}</span>${statusBadge(stored.status)}</li>` : nothing;
+        return stored ? html`<li><span>${name}</span>${statusBadge(stored.status, name)}</li>` : nothing;
       })}
     </ul>`;
   }
 
   #note(step: Step): TemplateResult | string {
-    if (this.failure) {
-      return html`<p class="message bad">${alertIcon}<span><strong>${this.failure.what}</strong> ${this.failure.next}</span></p>`;
-    }
+    if (this.failure) return errorMessage(this.failure);
     if (step.id !== API_KEYS) return '';
-    const missing = this.#missing(step);
-    if (missing.length > 0) return `Still needed: ${missing.map((id) => this.#nameOf(id)).join(', ')}`;
+    const missing = this.#missingProviders(step);
+    if (missing.length > 0)
+      return `Keys still required: ${missing.map((id) => providerName(this.providers, id)).join(', ')}`;
     if (this.keys.length === 0) return 'No key added yet';
     return this.keys.length === 1 ? '1 key added' : `${this.keys.length} keys added`;
   }
 
-  #missing(step: Step): readonly ProviderName[] {
+  #missingProviders(step: Step): readonly ProviderId[] {
     return step.requiredProviders.filter((id) => !this.keys.some(({ provider }) => provider === id));
   }
 
   #lacksKeys(step: Step): boolean {
-    return step.id === API_KEYS && (this.keys.length === 0 || this.#missing(step).length > 0);
+    return step.id === API_KEYS && (this.keys.length === 0 || this.#missingProviders(step).length > 0);
   }
 
-  async #move(step: Step, status: 'completed' | 'skipped'): Promise<void> {
-    if (this.isMoving) return;
+  async #saveStep(step: Step, status: 'completed' | 'skipped'): Promise<void> {
+    if (this.isSaving) return;
     this.failure = undefined;
-    this.isMoving = true;
+    this.isSaving = true;
     try {
       const onboarding = await this.client.onboarding.patch({ step: step.id, status });
       const { steps } = onboarding;
-      // After going back, Continue leads to the step after this one and not to the first that is not done.
+      // After the user went back, Continue opens the step after this one, even if it is already done.
       const next = steps[steps.findIndex(({ id }) => id === step.id) + 1];
       this.chosenStep = next && next.status !== 'pending' ? next.id : undefined;
-      this.dispatchEvent(new CustomEvent('onboarding-moved', { detail: onboarding }));
+      this.dispatchEvent(new CustomEvent('onboarding-changed', { detail: onboarding }));
       await this.#focusTitle();
     } catch (error) {
       this.failure = describeError(error);
     } finally {
-      this.isMoving = false;
+      this.isSaving = false;
     }
   }
 
   #goBack = (): void => {
     const { steps } = this.onboarding;
-    const former = steps[steps.findIndex(({ id }) => id === this.#shownStep()?.id) - 1];
-    if (former) void this.#goTo(former.id);
+    const previous = steps[steps.findIndex(({ id }) => id === this.#shownStep()?.id) - 1];
+    if (previous) void this.#goTo(previous.id);
   };
 
   async #goTo(step: string): Promise<void> {
@@ -195,22 +195,18 @@ export class OnboardingWalk extends LitElement {
     this.scrollIntoView({ block: 'start' });
   }
 
-  async #addKeyFor(provider: ProviderName): Promise<void> {
+  async #addKeyFor(provider: ProviderId): Promise<void> {
     await this.#goTo(API_KEYS);
     const keyList = this.renderRoot.querySelector('user-keys-list');
     if (keyList instanceof KeyList) await keyList.addKeyFor(provider);
   }
 
-  #noteTrial = (): void => {
+  #onPromptAnswered = (): void => {
     this.hasTried = true;
   };
-
-  #nameOf(provider: ProviderName): string {
-    return this.providers.find(({ id }) => id === provider)?.name ?? provider;
-  }
 }
 
-customElements.define('user-keys-walk', OnboardingWalk);
+customElements.define('user-keys-wizard', OnboardingWizard);
 
 function intro(title: string, text: string): TemplateResult {
   return html`<div class="intro">

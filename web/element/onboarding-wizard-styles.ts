@@ -1,6 +1,6 @@
 import { css } from 'lit';
 
-export const onboardingWalkStyles = css`
+export const onboardingWizardStyles = css`
   :host {
     display: grid;
     gap: 2rem;
@@ -11,21 +11,6 @@ export const onboardingWalkStyles = css`
     gap: 1.5rem;
     min-height: 20rem;
     align-content: start;
-  }
-  .intro {
-    display: grid;
-    gap: 0.375rem;
-  }
-  .intro p {
-    max-width: 60ch;
-    color: var(--uk-muted);
-    text-wrap: pretty;
-  }
-  .summary {
-    border: 1px solid var(--uk-line);
-    border-radius: var(--uk-radius);
-    background: var(--uk-surface);
-    box-shadow: var(--uk-shadow);
   }
   .summary li {
     display: flex;

@@ -1,10 +1,10 @@
 import { css, html, LitElement, nothing, type TemplateResult } from 'lit';
 import type { Step } from '../client/onboarding.ts';
-import { controls } from './controls.ts';
+import { baseStyles } from './base-styles.ts';
 import { checkIcon } from './icons.ts';
 
-/** How far the user is: a bar over the steps, and the steps that can be gone to. */
-export class StepsBar extends LitElement {
+/** A progress bar and the list of steps. The user can go to the current step and to finished steps. */
+export class OnboardingProgress extends LitElement {
   static override properties = {
     steps: { attribute: false },
     currentStep: { attribute: false },
@@ -12,7 +12,7 @@ export class StepsBar extends LitElement {
   };
 
   static override styles = [
-    controls,
+    baseStyles,
     css`
       :host {
         display: grid;
@@ -98,9 +98,9 @@ export class StepsBar extends LitElement {
   ];
 
   declare steps: readonly Step[];
-  /** The first that is not done; null when all are. */
+  /** The first step that is not done. Null when all are done. */
   declare currentStep: string | null;
-  /** The one the user looks at. */
+  /** The step that is shown. */
   declare shown: string;
 
   protected override willUpdate(): void {
@@ -110,9 +110,9 @@ export class StepsBar extends LitElement {
 
   protected override render(): TemplateResult {
     const done = this.steps.filter(({ status }) => status !== 'pending').length;
-    const place = this.steps.findIndex(({ id }) => id === this.shown) + 1;
-    const title = this.steps[place - 1]?.title ?? '';
-    const where = `Step ${place} of ${this.steps.length}`;
+    const position = this.steps.findIndex(({ id }) => id === this.shown) + 1;
+    const title = this.steps[position - 1]?.title ?? '';
+    const positionText = `Step ${position} of ${this.steps.length}`;
     return html`
       <div
         class="bar"
@@ -131,20 +131,20 @@ export class StepsBar extends LitElement {
       <ol role="list" aria-label="Steps">
         ${this.steps.map((step) => html`<li>${this.#label(step)}</li>`)}
       </ol>
-      <p class="count" aria-hidden="true">${where} · <strong>${title}</strong></p>
+      <p class="count" aria-hidden="true">${positionText} · <strong>${title}</strong></p>
     `;
   }
 
   #label({ id, title, status }: Step): TemplateResult {
-    const mark = status === 'completed' ? checkIcon : nothing;
-    const said = html`${title}${
+    const icon = status === 'completed' ? checkIcon : nothing;
+    const text = html`${title}${
       status === 'pending' ? nothing : html`<span class="visually-hidden"> (${status})</span>`
     }`;
     const className = status === 'completed' ? 'done' : '';
     if (id === this.shown)
-      return html`<span class=${className} aria-current="step">${mark}<span>${said}</span></span>`;
-    if (status === 'pending' && id !== this.currentStep) return html`<span>${said}</span>`;
-    return html`<button class=${className} @click=${() => this.#goTo(id)}>${mark}<span>${said}</span></button>`;
+      return html`<span class=${className} aria-current="step">${icon}<span>${text}</span></span>`;
+    if (status === 'pending' && id !== this.currentStep) return html`<span>${text}</span>`;
+    return html`<button class=${className} @click=${() => this.#goTo(id)}>${icon}<span>${text}</span></button>`;
   }
 
   #goTo(id: string): void {
@@ -152,4 +152,4 @@ export class StepsBar extends LitElement {
   }
 }
 
-customElements.define('user-keys-steps', StepsBar);
+customElements.define('user-keys-progress', OnboardingProgress);
