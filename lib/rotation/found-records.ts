@@ -1,7 +1,7 @@
 /** Every stored record of every user, found a page at a time and never all in memory. */
 import { z } from 'zod';
 import { isUserId, type UserId } from '../identity/user-id.ts';
-import { fieldsOfHash, type Query, query } from '../kv/query.ts';
+import { count, fieldsOfHash, type Query, query } from '../kv/query.ts';
 import { ROTATION_SCAN_COUNT } from '../limits.ts';
 import { findProvider, type ProviderId } from '../providers/catalogue.ts';
 import { kidOf } from '../vault/envelope.ts';
@@ -51,6 +51,14 @@ export function readRecordsOf(users: readonly UserId[]): Query<readonly FoundRec
           [...(hashes[index] ?? [])].map(([field, text]) => toFoundRecord(user, field, text)),
         ),
       ),
+  );
+}
+
+/** How many of these users have a hash of records. */
+export function countStoredHashes(users: readonly UserId[]): Query<number> {
+  return query(
+    (pipeline) => pipeline.exists(...users.map(recordsKey)),
+    z.tuple([count]).transform(([stored]) => stored),
   );
 }
 

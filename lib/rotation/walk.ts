@@ -4,7 +4,7 @@ import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
 import { deferredWrites } from '../kv/deferred-writes.ts';
 import { callStart } from '../kv/erasure.ts';
-import type { Kv } from '../kv/kv.ts';
+import { type Kv, storeUnavailable } from '../kv/kv.ts';
 import { combineQueries } from '../kv/query.ts';
 import {
   MAX_ROTATION_WRITE_CHARACTERS,
@@ -17,7 +17,7 @@ import { openKey, sealKey } from '../vault/envelope.ts';
 import type { KeyRecord } from '../vault/key-record.ts';
 import type { KeyRing } from '../vault/key-ring.ts';
 import { replaceRecord } from '../vault/records.ts';
-import { type FoundRecord, readRecordsOf, scanUsers } from './found-records.ts';
+import { countStoredHashes, type FoundRecord, readRecordsOf, scanUsers } from './found-records.ts';
 import { addTallies, EMPTY_TALLY, type Tally } from './rotation-state.ts';
 
 export type Walk = {
@@ -50,8 +50,20 @@ export async function walkPage(
 }
 
 async function walkUsers(walk: Walk, users: readonly UserId[]): Promise<Tally> {
-  const tally = await walkRecords(walk, await walk.kv.run(readRecordsOf(users)), ROTATION_TRIES);
+  const records = await walk.kv.run(readRecordsOf(users));
+  const withRecords = new Set(records.map(({ user }) => user));
+  await assertDeleted(
+    walk.kv,
+    users.filter((user) => !withRecords.has(user)),
+  );
+  const tally = await walkRecords(walk, records, ROTATION_TRIES);
   return { ...tally, users: users.length };
+}
+
+/** The scan found these users and their hashes are empty, so they must have been deleted meanwhile. */
+async function assertDeleted(kv: Kv, users: readonly UserId[]): Promise<void> {
+  if (users.length === 0) return;
+  if ((await kv.run(countStoredHashes(users))) > 0) throw storeUnavailable('store_answer_unexpected', 2);
 }
 
 async function walkRecords(walk: Walk, records: readonly FoundRecord[], tries: number): Promise<Tally> {
