@@ -80,7 +80,7 @@ async function startStage(
     startIssuer({ users: USERS, port: free }),
   );
   stops.add(() => issuer.close());
-  const kv = await startKv({ engine: 'embedded' });
+  const kv = await startKv();
   stops.add(() => kv.close());
   const providers = await startProviders(keys, log.onPayment);
   stops.add(() => providers.close());

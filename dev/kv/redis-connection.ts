@@ -1,25 +1,21 @@
-// A Redis server as an engine, over one connection.
+// A Redis of the developer's own as an engine, over one connection.
 
 import { createClient, ErrorReply, RESP_TYPES } from 'redis';
 import { type Command, CommandError, discarded, type Engine, type Reply } from './engine.ts';
-
-/** Where the server is: a `redis:` or `rediss:` URL, or the path of a Unix socket. */
-export type RedisAddress = { url: string } | { socketPath: string };
 
 /**
  * Connects, and rejects when nobody answers. A connection that is lost later is made again; until then every
  * call rejects, and so does one that was under way: none is ever sent twice.
  */
-export async function connectRedis(address: RedisAddress): Promise<Engine> {
+export async function connectRedis(url: string): Promise<Engine> {
   let connected = false;
   const client = createClient({
-    ...('url' in address ? { url: address.url } : { socket: { path: address.socketPath } }),
+    url,
     RESP: 2,
     // Off: a queue that survives a reconnection could send the end of a transaction without its beginning.
     disableOfflineQueue: true,
     commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
     socket: {
-      ...('url' in address ? {} : { path: address.socketPath }),
       reconnectStrategy: (retries, cause) => (connected ? Math.min(50 * 2 ** retries, 1_000) : cause),
     },
   });

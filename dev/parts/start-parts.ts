@@ -1,6 +1,6 @@
 import { join, relative } from 'node:path';
 import { startIssuer } from '../issuer/start-issuer.ts';
-import { type RunningKv, startKv } from '../kv/start-kv.ts';
+import { isLocalRedis, startKv } from '../kv/start-kv.ts';
 import type { Variables } from '../settings/configuration.ts';
 import { loadVaultKeys } from '../settings/vault-keys.ts';
 import { onFreePort } from './on-free-port.ts';
@@ -26,12 +26,6 @@ export type PartsOptions = {
   readonly port: number;
   /** Where the functions will be, for the tokens' `azp`. */
   readonly functionsUrl: () => string;
-};
-
-const ENGINES: Readonly<Record<RunningKv['engine'], string>> = {
-  embedded: 'embedded',
-  'redis-server': 'redis-server',
-  'redis-url': 'your Redis (REDIS_URL)',
 };
 
 /** Starts what the functions need and is not configured, and nothing that is. */
@@ -68,18 +62,17 @@ async function issuerPart({ configured, dataDirectory, port, functionsUrl }: Par
 async function keyStorePart({ configured, dataDirectory, port }: PartsOptions, stops: StopList) {
   const url = configured.KV_REST_API_URL;
   if (url !== undefined) return { part: { url, note: 'configured: KV_REST_API_URL' }, env: {} };
-  const redisUrl = process.env.REDIS_URL;
+  const asked = process.env.REDIS_URL || undefined;
+  const redisUrl = asked !== undefined && isLocalRedis(asked) ? asked : undefined;
   const kv = await onFreePort(port === 0 ? 0 : port + 2, (free) =>
-    startKv({
-      port: free,
-      dataDirectory: join(dataDirectory, 'kv'),
-      ...(redisUrl ? { engine: new URL(redisUrl) } : {}),
-    }),
+    startKv({ port: free, dataDirectory: join(dataDirectory, 'kv'), redisUrl }),
   );
   stops.add(() => kv.close());
-  const kept = kv.engine === 'redis-url' ? '' : `, kept in ${relative(process.cwd(), dataDirectory) || '.'}`;
+  const kept = `kept in ${relative(process.cwd(), dataDirectory) || '.'}`;
+  const ignored = asked === undefined ? '' : '; REDIS_URL is not on this machine and is not used';
+  const note = kv.engine === 'redis' ? 'your Redis (REDIS_URL)' : `embedded, ${kept}${ignored}`;
   return {
-    part: { url: kv.url, note: ENGINES[kv.engine] + kept },
+    part: { url: kv.url, note },
     env: { KV_REST_API_URL: kv.url, KV_REST_API_TOKEN: kv.token },
   };
 }

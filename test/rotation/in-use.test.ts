@@ -4,13 +4,13 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
-import { redisServerInstalled } from '../../dev/kv/choose-engine.ts';
 import { askAll } from '../../lib/kv/ask-all.ts';
 import { countRecords } from '../../lib/rotation/count-records.ts';
 import { readRotationState } from '../../lib/rotation/rotation-state.ts';
 import { readBundle } from '../../lib/vault/bundle.ts';
 import { openKey } from '../../lib/vault/envelope.ts';
 import { call } from '../support/call.ts';
+import { redisServerInstalled } from '../support/redis-server.ts';
 import { newMasterKey, newProviderKey, startWorld, type World } from '../support/start-world.ts';
 import { connect, fillStore, ringOf, userId } from './fill-store.ts';
 

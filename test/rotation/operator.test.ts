@@ -17,7 +17,7 @@ let kv: Kv;
 let providerKey: string;
 
 beforeEach(async () => {
-  store = await startKv({ engine: 'embedded' });
+  store = await startKv();
   kv = connect(store);
   providerKey = newProviderKey();
 });
@@ -154,7 +154,7 @@ describe('npm run rotate', () => {
     expect(text).toContain('The key store does not answer.');
     expect(text).toContain('kv_failed reason=');
     expect(text).not.toContain('{');
-    store = await startKv({ engine: 'embedded' });
+    store = await startKv();
   });
 
   test('gives its usage when asked, and leaves with 0', async () => {

@@ -24,8 +24,8 @@ export type RunningCommand = {
 };
 
 /**
- * Runs `node dev/cli.ts …` in that directory, as `npm run` does, with that environment and no other variable. No
- * redis-server is on its PATH. It ends with the test, whatever becomes of it.
+ * Runs `node dev/cli.ts …` in that directory, as `npm run` does, with that environment and no other variable. It
+ * ends with the test, whatever becomes of it.
  */
 export function runCommand(
   args: readonly string[],
