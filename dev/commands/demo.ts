@@ -4,14 +4,14 @@ import { type Issuer, startIssuer } from '../issuer/start-issuer.ts';
 import { startKv } from '../kv/start-kv.ts';
 import { onFreePort } from '../parts/on-free-port.ts';
 import { createStopList, type StopList } from '../parts/stop-list.ts';
-import { createKeyBook } from '../providers/key-book.ts';
+import { createIssuedKeys } from '../providers/issued-keys.ts';
+import type { Payment } from '../providers/paywall.ts';
 import { startProviders } from '../providers/start-providers.ts';
-import type { Payment } from '../providers/till.ts';
+import { USERS } from '../scenario/planned-calls.ts';
+import { printScenario } from '../scenario/print-scenario.ts';
+import { passed, runScenario } from '../scenario/run-scenario.ts';
 import { inheritedEnvironment } from '../settings/configuration.ts';
 import { newVaultKeys } from '../settings/vault-keys.ts';
-import { playStory, wentWell } from '../story/play-story.ts';
-import { USERS } from '../story/script.ts';
-import { tellStory } from '../story/tell-story.ts';
 import { describeEvent } from '../terminal/describe-event.ts';
 import { print, printTitle } from '../terminal/print.ts';
 import { stopRequested } from '../terminal/stop-signals.ts';
@@ -20,14 +20,14 @@ import type { CommandOptions } from './command-options.ts';
 import { inviteNewcomer } from './invite-newcomer.ts';
 import { noteTakenPort } from './note-taken-port.ts';
 
-/** 128 + SIGINT: the story was not told to its end. */
+/** 128 + SIGINT: interrupted before the scenario was printed. */
 const INTERRUPTED_EXIT_CODE = 130;
 const MOST_COMPLAINTS = 3;
 
 /**
  * `npm run demo`: the whole thing on a closed stage. Everything is started fresh, in memory, from no
  * configuration of the developer's; the functions run in production mode; the providers are emulated. It plays
- * the story, tells it, and stays up to be tried, or with `once` leaves: with 1 when anything was not as promised.
+ * the result, tells it, and stays up to be tried, or with `once` leaves: with 1 when anything was not as promised.
  */
 export async function demo({ root, port }: CommandOptions, once: boolean): Promise<number> {
   const startedAt = performance.now();
@@ -36,23 +36,23 @@ export async function demo({ root, port }: CommandOptions, once: boolean): Promi
   const stopping = stopRequested(() => kill.functions?.kill());
   try {
     printTitle('demo', 'two users, emulated providers; nothing leaves this machine');
-    const keys = createKeyBook();
+    const keys = createIssuedKeys();
     const log = createLog();
     const { functions, issuer, providers } = await startStage(root, port, keys, log, stops);
     kill.functions = functions;
     noteTakenPort(functions.url, port);
 
-    const playing = playStory({
+    const playing = runScenario({
       url: functions.url,
       keys,
       tokenFor: (user) => issuer.sign(user),
       paidCalls: () => providers.paidCalls(),
       environment: () => functions.environment(),
     });
-    const story = await Promise.race([playing, stopping]);
-    if (!story) return INTERRUPTED_EXIT_CODE;
-    tellStory(story, providers.mostAtOnce(), (performance.now() - startedAt) / 1000);
-    if (once) return wentWell(story) ? 0 : 1;
+    const result = await Promise.race([playing, stopping]);
+    if (!result) return INTERRUPTED_EXIT_CODE;
+    printScenario(result, providers.maxConcurrent(), (performance.now() - startedAt) / 1000);
+    if (once) return passed(result) ? 0 : 1;
 
     inviteNewcomer(functions.url, `${issuer.url}/token`);
     log.show();
@@ -68,7 +68,7 @@ export async function demo({ root, port }: CommandOptions, once: boolean): Promi
 async function startStage(
   root: string,
   port: number,
-  keys: ReturnType<typeof createKeyBook>,
+  keys: ReturnType<typeof createIssuedKeys>,
   log: ReturnType<typeof createLog>,
   stops: StopList,
 ): Promise<{
@@ -101,7 +101,7 @@ async function startStage(
   return { functions, issuer, providers };
 }
 
-/** While the story is played it shows only what goes wrong, and not all of it; afterwards every call and who paid. */
+/** While the scenario runs it shows only what goes wrong, and not all of it; afterwards every call and who paid. */
 function createLog() {
   let shown = false;
   let complaints = 0;
