@@ -94,7 +94,7 @@ function failure(error: unknown): Answer {
 }
 
 function respond(response: ServerResponse, { status, body }: Answer): void {
-  // The rest of a body that was not read would be taken for the next request.
+  // The unread rest of a body must not be parsed as the next request.
   const unread = response.req.complete ? {} : { connection: 'close' };
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...unread });
   response.end(JSON.stringify(body));

@@ -58,7 +58,10 @@ const Value = z.discriminatedUnion('type', [
   z.object({ type: z.literal('set'), members: z.map(z.string(), Bytes) }),
   z.object({
     type: z.literal('zset'),
-    members: z.map(z.string(), z.object({ member: Bytes, score: z.number().or(z.literal([Infinity, -Infinity])) })),
+    members: z.map(
+      z.string(),
+      z.object({ member: Bytes, score: z.number().or(z.literal([Infinity, -Infinity])) }),
+    ),
   }),
   z.object({
     type: z.literal('hash'),

@@ -6,29 +6,29 @@ import { loadVaultKeys } from '../settings/vault-keys.ts';
 import { onFreePort } from './on-free-port.ts';
 import type { StopList } from './stop-list.ts';
 
-/** Something the functions talk to: started here, or configured to be elsewhere. */
+/** A server that the functions need: started here, or configured. */
 type Part = { readonly url: string; readonly note: string };
 
 export type Parts = {
   readonly keyStore: Part;
   readonly issuer: Part;
-  /** The issuer started here hands out tokens at this address; undefined with one of the developer's own. */
+  /** Where the issuer that was started here gives tokens; undefined when an issuer is configured. */
   readonly tokenUrl: string | undefined;
-  /** The configuration of the parts that were started; nothing that was configured. */
+  /** The variables of the parts that were started here. */
   readonly env: Variables;
 };
 
 export type PartsOptions = {
   readonly configured: Variables;
-  /** Where the store, the master keys and the issuer's key are kept. */
+  /** Holds the store, the master keys and the issuer's key. */
   readonly dataDirectory: string;
-  /** The port of the functions; the parts take the ones after it. */
+  /** The port of the functions. The parts use the next ones. */
   readonly port: number;
-  /** Where the functions will be, for the tokens' `azp`. */
+  /** The address of the functions, for the tokens' `azp`. */
   readonly functionsUrl: () => string;
 };
 
-/** Starts what the functions need and is not configured, and nothing that is. */
+/** Starts each part that is not configured. */
 export async function startParts(options: PartsOptions, stops: StopList): Promise<Parts> {
   const { configured, dataDirectory } = options;
   const vaultKeys = configured.VAULT_KEYS ?? (await loadVaultKeys(join(dataDirectory, 'vault-keys')));
