@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { type FunctionsEvent, startFunctions } from '../../dev/host/start-functions.ts';
 import { createWebServer } from '../../dev/http/create-web-server.ts';
@@ -225,6 +226,29 @@ test('an answer that does not read the body still arrives', async () => {
   });
   for (const _ of [1, 2]) {
     const response = await fetch(`${url}/api/a`, { method: 'POST', body: 'x'.repeat(3_000_000) });
+    expect([response.status, await response.text()]).toEqual([413, 'too large']);
+  }
+});
+
+test('an answer arrives although the client is still sending', async () => {
+  const { url } = await run({
+    'api/a.ts': `export async function POST(request: Request) {
+      const reader = request.body!.getReader(); await reader.read(); await reader.cancel();
+      return new Response('too large', { status: 413 });
+    }`,
+  });
+  for (let attempt = 0; attempt < 5; attempt++) {
+    let sent = 0;
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await nextTurn();
+        controller.enqueue(new Uint8Array(100_000));
+        sent += 1;
+        if (sent === 80) controller.close();
+      },
+    });
+    const streaming: RequestInit & { duplex: 'half' } = { body, duplex: 'half' };
+    const response = await fetch(`${url}/api/a`, { method: 'POST', ...streaming });
     expect([response.status, await response.text()]).toEqual([413, 'too large']);
   }
 });
