@@ -107,7 +107,7 @@ test('one more entry of a long stream writes that entry, not the stream', async 
   const engine = openEmbeddedEngine({ dataDirectory });
   onTestFinished(() => engine.close());
   const script =
-    "for i = 1, 3000 do redis.call('XADD', KEYS[1], i .. '-1', 'field', string.rep('x', 100)) end";
+    "for i = 1, 300 do redis.call('XADD', KEYS[1], i .. '-1', 'field', string.rep('x', 100)) end";
   await engine.execute([['EVAL', script, '1', 'log']], one);
   const written = vi.spyOn(Object.getPrototypeOf(new DatabaseSync(':memory:').prepare('SELECT 1')), 'run');
   onTestFinished(() => written.mockRestore());
