@@ -4,20 +4,20 @@ import { type Issuer, startIssuer } from '../../dev/issuer/start-issuer.ts';
 import { startKv } from '../../dev/kv/start-kv.ts';
 import { onFreePort } from '../../dev/parts/on-free-port.ts';
 import { createStopList, type StopList } from '../../dev/parts/stop-list.ts';
-import { createKeyBook } from '../../dev/providers/key-book.ts';
+import { createIssuedKeys } from '../../dev/providers/issued-keys.ts';
+import type { Payment } from '../../dev/providers/paywall.ts';
 import { startProviders } from '../../dev/providers/start-providers.ts';
-import type { Payment } from '../../dev/providers/till.ts';
+import { USERS } from '../../dev/scenario/planned-calls.ts';
+import { passed, runScenario } from '../../dev/scenario/run-scenario.ts';
 import { inheritedEnvironment } from '../../dev/settings/configuration.ts';
 import { newVaultKeys } from '../../dev/settings/vault-keys.ts';
-import { playStory, wentWell } from '../../dev/story/play-story.ts';
-import { USERS } from '../../dev/story/script.ts';
-import { tellStory } from '../../dev/story/tell-story.ts';
 import { EXIT } from '../exit-codes.ts';
 import { describeEvent } from '../terminal/describe-event.ts';
 import { print, printAddresses, printCommands, printTitle } from '../terminal/print.ts';
 import { stopRequested } from '../terminal/stop-signals.ts';
 import { faint } from '../terminal/style.ts';
 import type { DevOptions } from './dev.ts';
+import { printScenario } from './print-scenario.ts';
 import { AUTHORIZATION_HEADER, printTakenPort, tokenCommand } from './print-welcome.ts';
 
 /** How many error lines are shown while the demo plays. */
@@ -39,23 +39,23 @@ export async function demo({
   const stopping = stopRequested(() => kill.functions?.kill());
   try {
     printTitle('demo', 'two users, emulated providers; nothing leaves this machine');
-    const keys = createKeyBook();
+    const keys = createIssuedKeys();
     const log = createEventLog();
     const { functions, issuer, providers } = await startDemo(root, port, keys, log, stops);
     kill.functions = functions;
     printTakenPort(functions.url, port);
 
-    const playing = playStory({
+    const playing = runScenario({
       url: functions.url,
       keys,
       tokenFor: (user) => issuer.sign(user),
       paidCalls: () => providers.paidCalls(),
       environment: () => functions.environment(),
     });
-    const story = await Promise.race([playing, stopping]);
-    if (!story) return EXIT.interrupted;
-    tellStory(story, providers.mostAtOnce(), (performance.now() - startedAt) / 1000);
-    if (once) return wentWell(story) ? EXIT.success : EXIT.failed;
+    const result = await Promise.race([playing, stopping]);
+    if (!result) return EXIT.interrupted;
+    printScenario(result, providers.maxConcurrent(), (performance.now() - startedAt) / 1000);
+    if (once) return passed(result) ? EXIT.success : EXIT.failed;
 
     printNextSteps(functions.url, `${issuer.url}/token`);
     log.show();
@@ -71,7 +71,7 @@ export async function demo({
 async function startDemo(
   root: string,
   port: number,
-  keys: ReturnType<typeof createKeyBook>,
+  keys: ReturnType<typeof createIssuedKeys>,
   log: ReturnType<typeof createEventLog>,
   stops: StopList,
 ): Promise<{
@@ -83,7 +83,7 @@ async function startDemo(
     startIssuer({ users: USERS, port: free }),
   );
   stops.add(() => issuer.close());
-  const kv = await startKv({ engine: 'embedded' });
+  const kv = await startKv();
   stops.add(() => kv.close());
   const providers = await startProviders(keys, log.onPayment);
   stops.add(() => providers.close());

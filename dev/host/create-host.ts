@@ -6,41 +6,54 @@ import { readStaticFile } from './static-files.ts';
 import { readVercelConfig } from './vercel-config.ts';
 
 export type Host = {
-  /** Answers with a file of the static page, or with the function the path leads to. */
+  /** Answers with a file of the static page, or with the function of the path. */
   readonly handle: WebHandler;
-  /** Loads every function now. What does not load is told to `onLoadFailure`, and answers 500. */
+  /** Loads every function now. A function that does not load is given to `onLoadFailure`, and answers 500. */
   load(): Promise<void>;
 };
 
 type LoadFailure = (file: string, error: unknown) => void;
 
 /**
- * Runs the functions of `<root>/api` as Vercel would: one file a function, `[param]` segments, the rewrites of
- * `vercel.json`, one exported function a method, Web `Request` in, Web `Response` out. The function gets
- * the request as it came, with the address the caller used.
+ * Serves a project as Vercel does. The path is looked up, in this order, as a static file or a function of that exact
+ * name; through each rewrite of `vercel.json`; as a function with a `[param]`. The first hit answers. The function
+ * gets the request with the address that the caller used. Headers of `vercel.json` are added to every response that
+ * does not have them.
  */
 export async function createHost(root: string, onLoadFailure: LoadFailure = () => {}): Promise<Host> {
   const routes = await readRoutes(root);
   const config = await readVercelConfig(root);
 
-  function findFunction(pathname: string): Route | undefined {
-    const direct = findRoute(routes, pathname);
-    if (direct) return direct;
-    const destination = config.rewrite(pathname);
-    return destination === undefined ? undefined : findRoute(routes, destination.split('?')[0] ?? '');
+  async function respond(request: Request, pathname: string): Promise<Response> {
+    let path = pathname;
+    for (const rewrite of [(same: string) => same, ...config.rewrites]) {
+      const destination = rewrite(path);
+      if (destination === undefined) continue;
+      path = destination;
+      const found = await findExact(request, path);
+      if (found) return found;
+    }
+    const route = findRoute(routes.dynamic, path);
+    if (route) return callFunction(route, request, onLoadFailure);
+    return issuerMetadata(request) ?? nothingHere(pathname);
+  }
+
+  async function findExact(request: Request, path: string): Promise<Response | undefined> {
+    const route = findRoute(routes.exact, path);
+    if (route) return callFunction(route, request, onLoadFailure);
+    const isReading = request.method === 'GET' || request.method === 'HEAD';
+    return isReading ? readStaticFile(config.outputDirectory, path) : undefined;
   }
 
   return {
     async handle(request) {
       const { pathname } = new URL(request.url);
-      const route = findFunction(pathname);
-      if (route) return callFunction(route, request, onLoadFailure);
-      if (!isReading(request)) return welcome(pathname);
-      const file = await readStaticFile(config.outputDirectory, pathname);
-      return file ?? issuerMetadata(request) ?? welcome(pathname);
+      return addHeaders(await respond(request, pathname), config.headersFor(pathname));
     },
     async load() {
-      for (const { file } of routes) await loadFunction(file).catch((error) => onLoadFailure(file, error));
+      for (const { file } of [...routes.exact, ...routes.dynamic]) {
+        await loadFunction(file).catch((error) => onLoadFailure(file, error));
+      }
     },
   };
 }
@@ -65,11 +78,16 @@ async function callFunction(route: Route, request: Request, onLoadFailure: LoadF
   throw new TypeError(`${request.method} of ${route.file} did not return a Response.`);
 }
 
-function isReading({ method }: Request): boolean {
-  return method === 'GET' || method === 'HEAD';
+/** The headers of a response that was fetched cannot be changed, hence a new one. */
+function addHeaders(response: Response, added: Headers): Response {
+  const missing = [...added].filter(([name]) => !response.headers.has(name));
+  if (missing.length === 0) return response;
+  const changed = new Response(response.body, response);
+  for (const [name, value] of missing) changed.headers.set(name, value);
+  return changed;
 }
 
-function welcome(pathname: string): Response {
+function nothingHere(pathname: string): Response {
   return pathname === '/'
     ? text(200, 'userkeys is running. The functions are under /api: try /api/health and /api/providers.')
     : text(404, 'There is nothing at this address. The functions are under /api.');

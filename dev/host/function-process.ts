@@ -6,19 +6,19 @@ import { fileURLToPath } from 'node:url';
 import { FromFunctions, type ToFunctions } from './messages.ts';
 
 const ENTRY = fileURLToPath(new URL('functions.ts', import.meta.url));
-/** After its own deadline, how long a process may still take to end before it is killed. */
+/** How long after its deadline a process may take to end before it is killed. */
 const KILL_AFTER_MS = 2_000;
 
 export type FunctionEvents = {
   /** A message of the process, other than `ready` and `environment`. */
   readonly onEvent: (event: FromFunctions) => void;
-  /** A line that a function, or a crash, printed. */
+  /** A line printed by a function, or by a crash. */
   readonly onOutput: (line: string) => void;
-  /** It ended without having been asked to. */
+  /** The process ended without a call of `stop` or `kill`. */
   readonly onCrash: () => void;
 };
 
-/** One run of `functions.ts`, from its start to its end. */
+/** One process that runs `functions.ts`. */
 export class FunctionProcess {
   readonly #child: ChildProcess;
   readonly #exited: Promise<unknown>;
@@ -39,7 +39,7 @@ export class FunctionProcess {
     });
   }
 
-  /** Starts it with exactly that environment. Settles with undefined when it ended before it was ready. */
+  /** Starts a process with exactly that environment. Undefined when it ended before it was ready. */
   static async start(
     root: string,
     env: Readonly<Record<string, string>>,
@@ -52,12 +52,12 @@ export class FunctionProcess {
     return ready ? started : undefined;
   }
 
-  /** Hands over a paused connection. */
+  /** Passes it a paused connection. */
   take(connection: Socket): void {
     this.#tell({ type: 'connection' }, connection);
   }
 
-  /** Its `process.env`, as it is now. Rejects when it ends before it has answered. */
+  /** Its current `process.env`. Rejects when the process ends before it has answered. */
   async environment(): Promise<Readonly<Record<string, string>>> {
     const child = this.#child;
     const answered = new Promise<Readonly<Record<string, string>>>((resolve) => {
@@ -74,7 +74,7 @@ export class FunctionProcess {
     return variables;
   }
 
-  /** Lets it finish what was asked, for that long; then it ends, whatever it is doing. */
+  /** Lets requests under way finish until the deadline, then ends it. */
   async stop(deadlineMs: number): Promise<void> {
     this.#stopping = true;
     this.#tell({ type: 'drain', deadlineMs });

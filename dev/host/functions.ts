@@ -1,24 +1,27 @@
 /**
- * The functions process. `start-functions.ts` starts it, hands it connections, and puts a new one in its place
- * when the code or the configuration changes. It holds no port; it ends when its parent is gone.
+ * The process in which the functions run. `start-functions.ts` starts it, passes it connections, and replaces it when
+ * the code or the configuration changes. It has no port of its own, and ends when its parent has ended.
  */
+import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import { createWebServer } from '../http/create-web-server.ts';
-import { trackBackgroundWork } from './background-work.ts';
 import { createHost } from './create-host.ts';
 import { type FromFunctions, ToFunctions } from './messages.ts';
 
 const root = process.argv[2] ?? process.cwd();
-/** How long a connection that has not carried its request yet is waited for when this process is to end. */
+/** When this process is to end: how long it waits for the first request of a connection. */
 const FRESH_CONNECTION_GRACE_MS = 500;
+/** Where `waitUntil` of @vercel/functions looks for the platform. */
+const REQUEST_CONTEXT = Symbol.for('@vercel/request-context');
 
 const openConnections = new Set<Socket>();
 const freshConnections = new Set<Socket>();
 const unanswered = new Set<ServerResponse>();
-const background = trackBackgroundWork(printError);
+const backgroundWork = new Set<Promise<unknown>>();
+Reflect.set(globalThis, REQUEST_CONTEXT, { get: () => ({ waitUntil }) });
 
-// The parent decides what Ctrl-C means, and it would reach both.
+// A terminal sends Ctrl-C to this process too. The parent decides when it ends.
 process.on('SIGINT', () => {});
 process.on('SIGTERM', () => {});
 process.on('disconnect', () => process.exit(0));
@@ -40,7 +43,7 @@ server.on('request', (incoming, outgoing) => {
   const startedAt = performance.now();
   unanswered.add(outgoing);
   freshConnections.delete(incoming.socket);
-  // One request a connection: a kept one would bring its next request to the code before the change.
+  // One request per connection: on a kept connection the next request would reach the code before the change.
   outgoing.shouldKeepAlive = false;
   outgoing.once('close', () => {
     unanswered.delete(outgoing);
@@ -69,12 +72,13 @@ function accept(socket: Socket): void {
   socket.resume();
 }
 
-/** Finishes what has been asked, within the deadline; what has no answer by then is told so with a 503. */
+/** Ends this process when every request is answered. After the deadline, what is left is answered 503. */
 async function drain(deadlineMs: number): Promise<void> {
   setTimeout(closeFreshConnections, Math.min(FRESH_CONNECTION_GRACE_MS, deadlineMs));
   setTimeout(refuseTheRest, deadlineMs);
-  while (openConnections.size > 0) await oneConnectionLess();
-  await background.settled();
+  while (openConnections.size > 0)
+    await Promise.race([...openConnections].map((socket) => once(socket, 'close')));
+  while (backgroundWork.size > 0) await Promise.all(backgroundWork);
   process.exit(0);
 }
 
@@ -82,17 +86,16 @@ function closeFreshConnections(): void {
   for (const socket of freshConnections) socket.destroy();
 }
 
-function oneConnectionLess(): Promise<void> {
-  return new Promise((resolve) => {
-    for (const socket of openConnections) socket.once('close', () => resolve());
-  });
-}
-
 function refuseTheRest(): void {
   for (const response of unanswered) {
     if (response.headersSent) response.destroy();
     else response.writeHead(503, { 'retry-after': '1', connection: 'close' }).end('Restarting. Try again.\n');
   }
+}
+
+function waitUntil(work: Promise<unknown>): void {
+  const tracked = work.catch(printError).finally(() => backgroundWork.delete(tracked));
+  backgroundWork.add(tracked);
 }
 
 function variables(): Record<string, string> {

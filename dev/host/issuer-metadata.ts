@@ -1,6 +1,6 @@
 /**
- * Tells the page which issuer on this machine its users sign in with, in the form of RFC 9728. Only what runs on a
- * developer's machine answers it: a deployment has no such path.
+ * The page asks here which issuer on this machine its users sign in with, in the form of RFC 9728. A deployment has
+ * no such path.
  */
 import { isLoopback } from '../http/is-loopback.ts';
 
@@ -10,7 +10,7 @@ export function describeIssuer(issuer: string) {
   return { authorization_servers: [issuer] };
 }
 
-/** The answer to that path; undefined for any other, and when the functions trust an issuer elsewhere. */
+/** The response to that path; undefined for any other path, and when the issuer is not on this machine. */
 export function issuerMetadata(
   request: Request,
   issuer = process.env.AUTH_ISSUER ?? '',

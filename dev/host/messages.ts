@@ -1,4 +1,4 @@
-/** What the command and its functions process say to each other, over the IPC channel of a child process. */
+/** Messages between the command and its functions process, over the IPC channel of a child process. */
 import { z } from 'zod';
 
 /** To the functions process. `connection` travels together with a socket. */

@@ -8,19 +8,29 @@ export type Route = {
   readonly segments: readonly (string | undefined)[];
 };
 
+export type Routes = {
+  /** Functions without a `[param]`. */
+  readonly exact: readonly Route[];
+  /** Functions with a `[param]`, those with the fewest first. */
+  readonly dynamic: readonly Route[];
+};
+
 /**
  * The functions under `<root>/api`, as Vercel finds them: `api/keys/index.ts` answers `/api/keys`,
- * `api/keys/[provider].ts` one further segment. Names beginning with `_` or `.` are no functions.
- * Exact names come before params.
+ * `api/keys/[provider].ts` one further segment. A file or folder whose name begins with `_` or `.` is not a function.
  */
-export async function readRoutes(root: string): Promise<readonly Route[]> {
+export async function readRoutes(root: string): Promise<Routes> {
   const found = await readdir(join(root, 'api'), { recursive: true, withFileTypes: true }).catch(() => []);
-  return found
+  const routes = found
     .filter((entry) => entry.isFile())
     .map((entry) => join(entry.parentPath, entry.name))
     .filter((file) => isFunction(file.slice(root.length)))
     .map((file) => ({ file, segments: segmentsOf(file.slice(root.length)) }))
     .sort((one, other) => params(one) - params(other) || one.file.localeCompare(other.file));
+  return {
+    exact: routes.filter((route) => params(route) === 0),
+    dynamic: routes.filter((route) => params(route) > 0),
+  };
 }
 
 /** The first route that answers the path, or undefined. A trailing slash makes no difference. */

@@ -4,17 +4,17 @@ import { LOOPBACK, listen } from '../http/listen.ts';
 import { FunctionProcess } from './function-process.ts';
 import type { FromFunctions } from './messages.ts';
 
-/** How long a request may go on in a process that has been replaced, and in one that is to stop. */
+/** How long requests may take to finish: in a process that was replaced, and in one that is to stop. */
 const REPLACED_DEADLINE_MS = 30_000;
 const STOP_DEADLINE_MS = 3_000;
 
 export type Functions = {
   readonly url: string;
-  /** Puts a new process in place, with that environment. Requests in flight finish in the old one. */
+  /** Starts a new process with that environment. Requests under way finish in the old one. */
   restart(env: Readonly<Record<string, string>>): Promise<void>;
   /** The `process.env` of the running process. */
   environment(): Promise<Readonly<Record<string, string>>>;
-  /** Lets requests in flight finish for that long, three seconds by default, then ends everything. */
+  /** Waits for requests under way, three seconds by default, then ends everything. */
   close(deadlineMs?: number): Promise<void>;
   /** Ends everything at once. */
   kill(): void;
@@ -36,9 +36,9 @@ export type FunctionsEvent =
   | { readonly type: 'not-started' };
 
 /**
- * Runs the functions in a process of their own. The port stays with this process, so a restart refuses no
- * connection: those that come while no process is ready wait for the next one, and when it does not start, are
- * answered 503.
+ * Runs the functions in a process of their own. This process keeps the port and passes each connection on, so that a
+ * restart refuses no connection (`node --watch` does: docs/decisions/10-own-reload.md). Connections that arrive while
+ * no process is ready wait for the next one. They are answered 503 when it does not start.
  */
 export async function startFunctions(options: FunctionsOptions): Promise<Functions> {
   const { root, port, onEvent = () => {} } = options;
@@ -54,7 +54,7 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
     connection.on('error', () => {});
     if (current) current.take(connection);
     else if (isStarting) waiting.push(connection);
-    else apologize(connection);
+    else answerUnavailable(connection);
   });
 
   function restart(nextEnv: Readonly<Record<string, string>>): Promise<void> {
@@ -82,13 +82,13 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
     isStarting = false;
     for (const connection of waiting.splice(0)) {
       if (next) next.take(connection);
-      else apologize(connection);
+      else answerUnavailable(connection);
     }
     if (next === undefined) onEvent({ type: 'not-started' });
     if (former) void former.stop(REPLACED_DEADLINE_MS).then(() => running.delete(former));
   }
 
-  /** One that has answered something is started again; one that has not would only crash again. */
+  /** Starts it again, unless it crashed before it answered anything: then it would only crash again. */
   function crashed(process: FunctionProcess, startsAgain: boolean): void {
     running.delete(process);
     if (current !== process || closed) return;
@@ -111,7 +111,7 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
       closed = true;
       listener.close();
       await starting;
-      for (const connection of waiting.splice(0)) apologize(connection);
+      for (const connection of waiting.splice(0)) answerUnavailable(connection);
       await Promise.all([...running].map((process) => process.stop(deadlineMs)));
     },
     kill() {
@@ -122,13 +122,13 @@ export async function startFunctions(options: FunctionsOptions): Promise<Functio
   };
 }
 
-const apology = createHttpServer((_request, response) => {
+const unavailable = createHttpServer((_request, response) => {
   response.writeHead(503, { 'retry-after': '1', connection: 'close', 'content-type': 'text/plain' });
   response.end('The functions are not running. The terminal shows why.\n');
 });
 
-/** Answers one connection in this process. */
-function apologize(connection: Socket): void {
-  apology.emit('connection', connection);
+/** Answers one connection with 503, in this process. */
+function answerUnavailable(connection: Socket): void {
+  unavailable.emit('connection', connection);
   connection.resume();
 }

@@ -14,7 +14,7 @@ const TYPES: Readonly<Record<string, string>> = {
   '.woff2': 'font/woff2',
 };
 
-/** The file of the static page that a path names, or undefined. Nothing outside the directory is ever read. */
+/** The file of the static page that a path names, or undefined. Never reads a file outside the directory. */
 export async function readStaticFile(directory: string, pathname: string): Promise<Response | undefined> {
   const path = decode(pathname);
   if (path === undefined) return undefined;
@@ -22,9 +22,7 @@ export async function readStaticFile(directory: string, pathname: string): Promi
   if (!file.startsWith(directory + sep)) return undefined;
   try {
     const type = TYPES[extname(file)] ?? 'application/octet-stream';
-    return new Response(await readFile(file), {
-      headers: { 'content-type': type, 'cache-control': 'no-cache' },
-    });
+    return new Response(await readFile(file), { headers: { 'content-type': type } });
   } catch {
     return undefined;
   }

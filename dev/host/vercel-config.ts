@@ -1,39 +1,63 @@
 import { join } from 'node:path';
+import { getTransformedRoutes, isHandler } from '@vercel/routing-utils';
 import { z } from 'zod';
 import { readPrivateFile } from '../state/private-file.ts';
 
+const DEFAULT_CACHE_CONTROL = 'public, max-age=0, must-revalidate';
+
+/** Strict where a member would change what a rule matches: `has`, `missing` and the like are refused. */
 const VercelJson = z.looseObject({
-  rewrites: z.array(z.looseObject({ source: z.string(), destination: z.string() })).default([]),
+  rewrites: z.array(z.strictObject({ source: z.string(), destination: z.string() })).default([]),
+  headers: z
+    .array(
+      z.strictObject({
+        source: z.string(),
+        headers: z.array(z.strictObject({ key: z.string(), value: z.string() })),
+      }),
+    )
+    .default([]),
   outputDirectory: z.string().default('web/dist'),
 });
 
 export type VercelConfig = {
-  /** Where a path that is no file and no function leads, or undefined. */
-  rewrite(pathname: string): string | undefined;
+  /** In the order of the file. Each gives the path it leads to, or undefined where it does not match. */
+  readonly rewrites: readonly ((pathname: string) => string | undefined)[];
+  /**
+   * The headers of every rule that matches; of two values of one header the later rule's counts. Without a
+   * `Cache-Control` of its own a response may be stored, but not used without asking again, as on Vercel.
+   */
+  headersFor(pathname: string): Headers;
   /** The directory of the static page, absolute. */
   readonly outputDirectory: string;
 };
 
 /**
- * What this host understands of `<root>/vercel.json`: the output directory, and rewrites whose source is made of
- * literal text, `:name`, `:name*` and `(.*)`. The rest is for the platform.
+ * The parts of `<root>/vercel.json` that this host applies: output directory, rewrites and headers. Vercel's own
+ * library compiles the source patterns. Throws when the file, a rule or a pattern is not understood.
  */
 export async function readVercelConfig(root: string): Promise<VercelConfig> {
   const text = await readPrivateFile(join(root, 'vercel.json'));
-  const { rewrites, outputDirectory } = VercelJson.parse(text === undefined ? {} : JSON.parse(text));
-  const rules = rewrites.map(({ source, destination }) => ({ pattern: compile(source), destination }));
+  const { rewrites, headers, outputDirectory } = VercelJson.parse(text === undefined ? {} : JSON.parse(text));
+  const { routes, error } = getTransformedRoutes({ rewrites, headers });
+  if (error) throw new Error(`vercel.json: ${error.message}`);
+  const rules = (routes ?? []).flatMap((route) => (isHandler(route) ? [] : [route]));
   return {
-    rewrite: (pathname) => rules.find(({ pattern }) => pattern.test(pathname))?.destination,
+    rewrites: rules.flatMap(({ src, dest }) => (dest === undefined ? [] : [compileRewrite(src, dest)])),
+    headersFor(pathname) {
+      const matching = rules.filter((rule) => rule.headers && new RegExp(rule.src).test(pathname));
+      const found = new Headers({ 'cache-control': DEFAULT_CACHE_CONTROL });
+      for (const [name, value] of matching.flatMap((rule) => Object.entries(rule.headers ?? {}))) {
+        found.set(name, value);
+      }
+      return found;
+    },
     outputDirectory: join(root, outputDirectory),
   };
 }
 
-function compile(source: string): RegExp {
-  const pattern = source.replace(/\/?:\w+\*|:\w+|\(\.\*\)|[^:(]+|./g, (part) => {
-    if (part === '(.*)') return '.*';
-    if (part.endsWith('*')) return part.startsWith('/') ? '(?:/.*)?' : '.*';
-    if (part.startsWith(':')) return '[^/]+';
-    return part.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
-  });
-  return new RegExp(`^${pattern}$`);
+/** `$1` in the destination is the pattern's first group. The query is not part of the path. */
+function compileRewrite(source: string, destination: string): (pathname: string) => string | undefined {
+  const pattern = new RegExp(source);
+  const path = destination.split('?')[0] ?? '';
+  return (pathname) => (pattern.test(pathname) ? pathname.replace(pattern, path) : undefined);
 }

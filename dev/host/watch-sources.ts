@@ -1,11 +1,11 @@
 import { existsSync, type FSWatcher, watch } from 'node:fs';
 
-/** Editors write a file in several steps, and a checkout writes many: one change is told for all of them. */
+/** An editor writes a file in several steps, and a checkout writes many files: `onChange` waits for this pause. */
 export const QUIET_MS = 100;
 
 /**
- * Tells `onChange` when something under a watched directory, or one of the watched files, has changed; once for
- * a burst. Files are named by the directory that holds them, so that they may appear later and be replaced.
+ * Calls `onChange` when something under a watched directory, or a watched file, has changed; once for several changes
+ * in a row. A file is given as its directory and name, so that it may be created or replaced later.
  */
 export function watchSources(
   watched: {

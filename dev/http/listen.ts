@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import type { Server } from 'node:net';
 
-/** Everything a developer's machine serves is served here, and nowhere else. */
+/** All servers of a developer's machine listen on this address only. */
 export const LOOPBACK = '127.0.0.1';
 
-/** Listens on loopback and gives the port. Port 0 lets the system pick. A taken port rejects with `EADDRINUSE`. */
+/** Listens on loopback and returns the port. With port 0 the system picks. A taken port rejects with `EADDRINUSE`. */
 export async function listen(server: Server, port = 0): Promise<number> {
   server.listen(port, LOOPBACK);
   await once(server, 'listening');
@@ -14,7 +14,7 @@ export async function listen(server: Server, port = 0): Promise<number> {
   return address.port;
 }
 
-/** Stops accepting, cuts what is open, and settles when the port is free again. Safe to call twice. */
+/** Closes the server and its open connections, and resolves when the port is free. Safe to call twice. */
 export async function closeServer(server: HttpServer): Promise<void> {
   if (!server.listening) return;
   const closed = once(server, 'close');

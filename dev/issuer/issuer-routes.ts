@@ -2,7 +2,7 @@ import { z } from 'zod';
 import type { WebHandler } from '../http/create-web-server.ts';
 import { isLoopback } from '../http/is-loopback.ts';
 
-type Parts = {
+type IssuerParts = {
   readonly users: readonly string[];
   readonly jwks: { readonly keys: readonly object[] };
   readonly sign: (sub: string) => Promise<string>;
@@ -12,23 +12,23 @@ type Parts = {
 const TokenRequest = z.object({ user: z.string() });
 
 /**
- * What the development issuer answers:
+ * The routes of the development issuer:
  * `GET /.well-known/jwks.json`, `GET /.well-known/openid-configuration`,
  * `POST /token` `{"user": "alice"}` → `{"token": "…"}`, and `GET /token?user=alice` → the token as text.
  *
- * Pages served from this machine may read the answers (CORS); pages of other sites may not, also not by
- * pointing a name of theirs at 127.0.0.1, because a foreign `Host` is refused.
+ * Pages served from this machine may read the responses (CORS). Pages of other sites may not, not even when their
+ * name resolves to 127.0.0.1, because a foreign `Host` is refused.
  */
-export function issuerRoutes(parts: Parts): WebHandler {
+export function issuerRoutes(parts: IssuerParts): WebHandler {
   return async (request) => {
     const url = new URL(request.url);
-    if (!isLoopback(request.url)) return text(421, 'This issuer answers on loopback only.');
+    if (!isLoopback(request.url)) return text(421, 'This issuer answers only on loopback.');
     const response = request.method === 'OPTIONS' ? preflight() : await route(parts, request, url);
-    return readableBy(request.headers.get('origin'), response);
+    return allowOrigin(request.headers.get('origin'), response);
   };
 }
 
-async function route(parts: Parts, request: Request, url: URL): Promise<Response> {
+async function route(parts: IssuerParts, request: Request, url: URL): Promise<Response> {
   const reading = request.method === 'GET' || request.method === 'HEAD';
   if (url.pathname === '/.well-known/jwks.json' && reading) return json(200, parts.jwks);
   if (url.pathname === '/.well-known/openid-configuration' && reading) {
@@ -46,7 +46,7 @@ async function route(parts: Parts, request: Request, url: URL): Promise<Response
       ? json(200, { token: await parts.sign(parsed.data.user) })
       : json(404, { error: 'no_such_user', users: parts.users });
   }
-  return text(404, 'Here are /.well-known/jwks.json and /token?user=alice.');
+  return text(404, 'The addresses here are /.well-known/jwks.json and /token?user=alice.');
 }
 
 function preflight(): Response {
@@ -59,7 +59,7 @@ function preflight(): Response {
   });
 }
 
-function readableBy(origin: string | null, response: Response): Response {
+function allowOrigin(origin: string | null, response: Response): Response {
   response.headers.set('vary', 'Origin');
   if (origin !== null && isLoopback(origin)) response.headers.set('access-control-allow-origin', origin);
   return response;

@@ -18,13 +18,13 @@ export type SigningKey = {
 };
 
 /**
- * The issuer's ES256 key: the one kept in `path`, or a new one, kept there from now on. Without a path it
- * lives as long as the process. A file that holds no such key is replaced: tokens signed by it are short-lived.
+ * The issuer's ES256 key: the one in the file `path`, or a new one that is written there. Without a path the key is
+ * in memory only. A file that holds no valid key is replaced, since tokens are short-lived.
  */
 export async function loadSigningKey(path?: string): Promise<SigningKey> {
-  const kept = path === undefined ? undefined : parse(await readPrivateFile(path));
-  const privateJwk = kept ?? (await generate());
-  if (path !== undefined && kept === undefined) await writePrivateFile(path, JSON.stringify(privateJwk));
+  const stored = path === undefined ? undefined : parse(await readPrivateFile(path));
+  const privateJwk = stored ?? (await generate());
+  if (path !== undefined && stored === undefined) await writePrivateFile(path, JSON.stringify(privateJwk));
   const { d: _, ...publicJwk } = privateJwk;
   return { kid: await calculateJwkThumbprint(publicJwk), privateJwk, publicJwk };
 }

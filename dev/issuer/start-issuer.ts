@@ -7,11 +7,11 @@ import { loadSigningKey } from './signing-key.ts';
 const TOKEN_LIFETIME_SECONDS = 600;
 
 export type Issuer = {
-  /** What the tokens' `iss` says, and the base of the issuer's addresses. */
+  /** The `iss` of the tokens and the base of the issuer's addresses. */
   readonly url: string;
   readonly jwksUrl: string;
   readonly publicKeyPem: string;
-  /** A token for any subject; `claims` are added to, or put in place of, its own. */
+  /** A token for any subject. `claims` are added, and replace claims of the same name. */
   sign(sub: string, claims?: Readonly<Record<string, unknown>>): Promise<string>;
   close(): Promise<void>;
 };
@@ -19,18 +19,18 @@ export type Issuer = {
 export type IssuerOptions = {
   /** Default: the system picks one. A taken port rejects with `EADDRINUSE`. */
   readonly port?: number;
-  /** Who can have a token over HTTP. Default: alice and bob. */
+  /** The users who can get a token over HTTP. Default: alice and bob. */
   readonly users?: readonly string[];
-  /** The page the tokens are for: their `azp`, as in a Clerk session token. Default: no `azp`. */
+  /** The `azp` of the tokens: the page's origin, as in a Clerk session token. Default: no `azp`. */
   readonly authorizedParty?: () => string;
-  /** Keeps the signing key, so that tokens outlive a restart. Default: a new key each time. */
+  /** File of the signing key, so that tokens stay valid after a restart. Default: a new key each time. */
   readonly keyFile?: string;
 };
 
 /**
  * A real token issuer on loopback: public keys at `/.well-known/jwks.json`, and ES256 tokens of ten minutes
- * with the claims of a Clerk session token (`iss`, `sub`, `iat`, `exp`, `azp`, no `aud`). It hands tokens to
- * whoever asks from this machine, and to no page of another site. For development only.
+ * with the claims of a Clerk session token (`iss`, `sub`, `iat`, `exp`, `azp`, no `aud`). Any program on this machine
+ * can get a token; a page of another site cannot. For development only.
  */
 export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> {
   const { port, users = ['alice', 'bob'], authorizedParty, keyFile } = options;

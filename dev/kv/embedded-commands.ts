@@ -1,5 +1,5 @@
-// The commands of the embedded engine: js-redis-server's, with the differences from Redis that matter here
-// made up for. Scripts see the same commands.
+// The commands of the embedded engine: those of js-redis-server, changed where they differ from Redis in a way that
+// matters here. Scripts use the same commands.
 
 import {
   type CommandDefinition,
@@ -9,12 +9,12 @@ import {
 } from 'js-redis-server/core';
 
 const STREAM_TRIMMERS = ['xadd', 'xtrim'];
-/** js-redis-server 0.3 keeps these out of scripts. Redis does not: it logs what they did, and so do we. */
+/** js-redis-server 0.3 refuses these in scripts. Redis does not. */
 const RANDOM = ['spop', 'srandmember', 'hrandfield'];
-/** What js-redis-server does not report as a change, so that it would be lost at the next start. */
+/** js-redis-server does not report these as changes, so they would be lost at the next start. */
 const NOT_KEPT = ['xsetid', 'xgroup', 'xreadgroup', 'xack', 'xclaim', 'xautoclaim'];
 
-/** How many words may stand between a stream's key and the trimming: `NOMKSTREAM`. */
+/** Words between a stream's key and `MAXLEN` or `MINID`: `NOMKSTREAM`. */
 const MAX_WORDS_BEFORE_TRIMMING = 1;
 
 export function embeddedCommands(): CommandRegistry {
@@ -38,7 +38,7 @@ export function embeddedCommands(): CommandRegistry {
     ...definition,
     execute: () =>
       RedisResult.error(
-        `Command is not available: '${definition.name.toUpperCase()}': the embedded engine would not keep what it does`,
+        `Command is not available: '${definition.name.toUpperCase()}': the embedded engine does not keep its effect`,
         'ERR',
       ),
   }));

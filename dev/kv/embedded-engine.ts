@@ -1,7 +1,5 @@
-// The engine where no Redis is installed: js-redis-server in this process, for the answers, and our own log,
-// for keeping the data.
+// The engine that needs no Redis: js-redis-server in this process answers, and SQLite keeps the data.
 
-import { join } from 'node:path';
 import {
   ClientSession,
   CommandExecutor,
@@ -11,73 +9,56 @@ import {
   RedisServerState,
   type RedisValue,
 } from 'js-redis-server/core';
-import { AppendLog, readLog } from './append-log.ts';
-import { lockDirectory } from './directory-lock.ts';
 import { embeddedCommands } from './embedded-commands.ts';
 import { type Command, CommandError, discarded, type Engine, type Reply } from './engine.ts';
-import { KeptData } from './kept-data.ts';
-
-export const EMBEDDED_LOG = 'embedded.log';
+import { SqliteStore } from './sqlite-store.ts';
 
 /**
- * Opens the data in `dataDirectory`, which must exist, or keeps nothing without one. Throws when another
- * process holds the directory or its log is damaged.
+ * Opens the data in `dataDirectory`, which must exist, or keeps nothing without one. Throws when another process
+ * has the data open, when it is damaged, and when another version wrote it.
  */
-export async function openEmbeddedEngine(options: { dataDirectory: string | undefined }): Promise<Engine> {
+export function openEmbeddedEngine(options: { dataDirectory: string | undefined }): Engine {
+  const { dataDirectory } = options;
   const state = new RedisServerState({ databaseCount: 1 });
   const store =
-    options.dataDirectory === undefined ? undefined : await openStore(state, options.dataDirectory);
+    dataDirectory === undefined ? undefined : SqliteStore.open(dataDirectory, state.getDatabase(0));
   const executor = new CommandExecutor({ registry: embeddedCommands() });
   const session = new ClientSession({ server: state, executor });
   let lastBatch: Promise<unknown> = Promise.resolve();
+  let failure: Error | undefined;
 
-  /** Runs one batch while no other runs. What it changed is handed to the log before the next one starts. */
-  async function runBatch(commands: readonly Command[], atomic: boolean) {
+  /** Runs one batch while no other runs, and keeps what it changed before the next one starts. */
+  async function runBatch(commands: readonly Command[], atomic: boolean): Promise<Reply[] | CommandError> {
+    if (failure) throw failure;
     const broken = atomic ? firstThatCannotRun(executor, commands) : undefined;
+    if (broken) return broken;
     const replies: Reply[] = [];
-    for (const command of broken ? [] : commands) replies.push(await run(session, command));
-    const kept = store?.keepChanges();
-    // Awaited by the caller, outside of the batch; a failure in the meantime must not count as unhandled.
-    kept?.catch(() => {});
-    return { answer: broken ?? replies, kept };
+    for (const command of commands) replies.push(await run(session, command));
+    try {
+      store?.save();
+    } catch (cause) {
+      // What is in memory is now ahead of what is kept.
+      failure = new Error('The KV cannot write its data; it answers nothing until it is restarted.', {
+        cause,
+      });
+      throw failure;
+    }
+    return replies;
   }
 
   return {
-    async execute(commands, { atomic }) {
+    execute(commands, { atomic }) {
       const batch = lastBatch.then(() => runBatch(commands, atomic));
       lastBatch = batch.catch(() => {});
-      const { answer, kept } = await batch;
-      await kept;
-      return answer;
+      return batch;
     },
     async close() {
       await lastBatch;
       session.close();
       state.close();
-      await store?.close();
+      store?.close();
     },
   };
-}
-
-async function openStore(state: RedisServerState, directory: string) {
-  const unlock = lockDirectory(directory);
-  try {
-    const path = join(directory, EMBEDDED_LOG);
-    const data = new KeptData();
-    for (const change of await readLog(path)) data.apply(change);
-    const database = state.getDatabase(0);
-    data.restoreInto(database);
-    database.subscribe((event) => data.observe(event));
-    const log = await AppendLog.open({ path, snapshot: () => data.asChanges() });
-    return {
-      keepChanges: () => log.keep(data.takeChanges()),
-      close: () => log.close().finally(unlock),
-    };
-  } catch (error) {
-    state.close();
-    unlock();
-    throw error;
-  }
 }
 
 function firstThatCannotRun(

@@ -1,5 +1,4 @@
-// What answers commands behind the REST protocol. The protocol knows nothing of what is behind it, and an
-// engine nothing of HTTP.
+// The interface between the REST protocol and the engine that runs the commands. An engine knows nothing of HTTP.
 
 /** One command: its name and its arguments, byte for byte. */
 export type Command = readonly (string | Buffer)[];
@@ -26,7 +25,7 @@ export type Engine = {
    * Rejects when the engine itself cannot answer; the writes may then have happened or not.
    */
   execute(commands: readonly Command[], options: { atomic: boolean }): Promise<Reply[] | CommandError>;
-  /** Returns when everything acknowledged is kept and nothing runs any more. */
+  /** Resolves when no command runs any more and everything acknowledged is kept. */
   close(): Promise<void>;
 };
 

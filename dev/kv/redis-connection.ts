@@ -1,25 +1,21 @@
-// A Redis server as an engine, over one connection.
+// A Redis of the developer's own as an engine, over one connection.
 
 import { createClient, ErrorReply, RESP_TYPES } from 'redis';
 import { type Command, CommandError, discarded, type Engine, type Reply } from './engine.ts';
 
-/** Where the server is: a `redis:` or `rediss:` URL, or the path of a Unix socket. */
-export type RedisAddress = { url: string } | { socketPath: string };
-
 /**
- * Connects, and rejects when nobody answers. A connection that is lost later is made again; until then every
- * call rejects, and so does one that was under way: none is ever sent twice.
+ * Connects, and rejects when the server does not answer. It reconnects when the connection is lost later; until then
+ * every call rejects. A call that was under way rejects too: no command is sent twice.
  */
-export async function connectRedis(address: RedisAddress): Promise<Engine> {
+export async function connectRedis(url: string): Promise<Engine> {
   let connected = false;
   const client = createClient({
-    ...('url' in address ? { url: address.url } : { socket: { path: address.socketPath } }),
+    url,
     RESP: 2,
     // Off: a queue that survives a reconnection could send the end of a transaction without its beginning.
     disableOfflineQueue: true,
     commandOptions: { typeMapping: { [RESP_TYPES.BLOB_STRING]: Buffer } },
     socket: {
-      ...('url' in address ? {} : { path: address.socketPath }),
       reconnectStrategy: (retries, cause) => (connected ? Math.min(50 * 2 ** retries, 1_000) : cause),
     },
   });
@@ -28,7 +24,7 @@ export async function connectRedis(address: RedisAddress): Promise<Engine> {
   await client.connect();
   connected = true;
 
-  /** Queued in one go, so that on this connection nothing comes in between. */
+  /** Queues all commands at once, so that no other command comes between them on this connection. */
   function send(commands: readonly Command[]): Promise<Reply[]> {
     return Promise.all(
       commands.map((command) => client.sendCommand<unknown>([...command]).then(toReply, toCommandError)),
@@ -45,7 +41,7 @@ export async function connectRedis(address: RedisAddress): Promise<Engine> {
       return discarded(cause?.message ?? '');
     },
     async close() {
-      // Waits for the answers that are still to come, unless there is no connection to get them from.
+      // Waits for pending replies, unless the connection is lost.
       if (client.isReady) await client.close();
       else client.destroy();
     },

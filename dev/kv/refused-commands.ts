@@ -1,5 +1,5 @@
-// Commands that have no place in one HTTP request, as with Upstash: they wait, they turn the connection into
-// something else, or they reach around the data to the server and its other databases.
+// Commands that are refused over REST, as Upstash refuses them: they block, they change the state of a connection, or
+// they are about the server and not about the data.
 
 import { type Command, CommandError } from './engine.ts';
 
@@ -34,7 +34,7 @@ export function refusal(command: Command): CommandError | undefined {
     : new CommandError(`ERR Command is not available: '${name}': ${reason}`);
 }
 
-/** What stands before the keys: a stream called `block` is not the option. */
+/** The words before the keys. A stream that is called `block` is not the option. */
 function optionsOf(command: Command): string[] {
   const words = command.slice(1).map((argument) => String(argument).toUpperCase());
   return words.slice(0, words.indexOf('STREAMS'));

@@ -1,4 +1,4 @@
-// What an Upstash REST request asks for: one command as a JSON array or as a path, a pipeline, a transaction.
+// Parses an Upstash REST request: one command as a JSON array or as a path, a pipeline, or a transaction.
 
 import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
@@ -22,7 +22,7 @@ export class RestRequestError extends Error {
   }
 }
 
-/** Throws `RestRequestError`: 400 for what cannot be read as commands, 405 for other methods. */
+/** Throws `RestRequestError`: 400 when the request contains no valid commands, 405 for other methods. */
 export function parseRestRequest(method: string, url: URL, body: Buffer): RestRequest {
   if (!['GET', 'POST', 'PUT'].includes(method))
     throw new RestRequestError(405, `ERR ${method} is not a method of this API`);
@@ -40,7 +40,7 @@ export function parseRestRequest(method: string, url: URL, body: Buffer): RestRe
   return { shape, commands: parsed(CommandsSchema, json, 'a JSON array of commands, each a JSON array') };
 }
 
-/** Reads the body. Throws `RestRequestError` 413 as soon as it is known to be over the cap. */
+/** Reads the body. Throws `RestRequestError` 413 as soon as it exceeds the cap. */
 export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const tooLarge = new RestRequestError(413, `ERR max request size exceeded. Limit: ${MAX_BODY_BYTES} bytes`);
   if (Number(request.headers['content-length']) > MAX_BODY_BYTES) throw tooLarge;

@@ -4,7 +4,6 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import { type Command, CommandError, discarded, type Engine, type Reply } from './engine.ts';
 import { refusal } from './refused-commands.ts';
-import { restReply } from './rest-reply.ts';
 import { parseRestRequest, type RestRequest, RestRequestError, readBody } from './rest-request.ts';
 
 export type RestOptions = {
@@ -57,6 +56,27 @@ async function execute(engine: Engine, { shape, commands }: RestRequest): Promis
   return refusals.map((refused) => refused ?? answers.next().value ?? null);
 }
 
+type RestReply = { result: Json } | { error: string };
+type Json = string | number | null | Json[];
+
+/**
+ * A reply as Upstash writes it. In base64, every string is encoded but for a status `OK` that is the whole reply:
+ * the client decodes all others, nested ones too (`decode` in @upstash/redis).
+ */
+function restReply(reply: Reply, base64: boolean): RestReply {
+  if (reply instanceof CommandError) return { error: reply.message };
+  return { result: reply === 'OK' ? reply : toJson(reply, base64) };
+}
+
+function toJson(reply: Reply, base64: boolean): Json {
+  if (reply === null || typeof reply === 'number') return reply;
+  if (Array.isArray(reply)) return reply.map((item) => toJson(item, base64));
+  const bytes = Buffer.isBuffer(reply)
+    ? reply
+    : Buffer.from(reply instanceof CommandError ? reply.message : reply);
+  return bytes.toString(base64 ? 'base64' : 'utf8');
+}
+
 function presentedToken(request: IncomingMessage, url: URL): string {
   const [, bearer] = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '') ?? [];
   return bearer ?? url.searchParams.get('_token') ?? '';
@@ -74,7 +94,7 @@ function failure(error: unknown): Answer {
 }
 
 function respond(response: ServerResponse, { status, body }: Answer): void {
-  // The rest of a body that was not read would be taken for the next request.
+  // The unread rest of a body must not be parsed as the next request.
   const unread = response.req.complete ? {} : { connection: 'close' };
   response.writeHead(status, { 'content-type': 'application/json', 'cache-control': 'no-store', ...unread });
   response.end(JSON.stringify(body));

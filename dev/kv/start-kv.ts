@@ -1,18 +1,16 @@
-// The KV store on a developer's machine: the Upstash Redis REST protocol, as @vercel/kv speaks it, on
-// loopback. What production has from Vercel, without an account.
+// The KV store of a developer's machine: the Upstash Redis REST protocol, as @vercel/kv speaks it, on loopback.
 
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import { resolve } from 'node:path';
-import { chooseEngine } from './choose-engine.ts';
+import { isLoopback } from '../http/is-loopback.ts';
+import { LOOPBACK, listen } from '../http/listen.ts';
 import { openEmbeddedEngine } from './embedded-engine.ts';
 import { connectRedis } from './redis-connection.ts';
-import { openRedisEngine } from './redis-engine.ts';
 import { restListener } from './rest.ts';
 
-const LOOPBACK = '127.0.0.1';
 const TOKEN_BYTES = 24;
 /** Longer than a client keeps an idle connection, so that none is closed under a request. */
 const KEEP_ALIVE_TIMEOUT_MS = 65_000;
@@ -20,12 +18,12 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 const CLOSE_TIMEOUT_MS = 5_000;
 
 export type RunningKv = {
-  /** What `KV_REST_API_URL` should be. */
+  /** The value of `KV_REST_API_URL`. */
   url: string;
-  /** What `KV_REST_API_TOKEN` should be. */
+  /** The value of `KV_REST_API_TOKEN`. */
   token: string;
-  engine: 'embedded' | 'redis-server' | 'redis-url';
-  /** Answers what has been asked, then stops. What was acknowledged stays in the data directory. */
+  engine: 'embedded' | 'redis';
+  /** Answers the requests under way, then stops. */
   close(): Promise<void>;
 };
 
@@ -33,11 +31,11 @@ export type RunningKv = {
  * Starts a KV store. With a data directory, a write that was answered is still there after `kill -9`, and only
  * one KV at a time runs on it: a second one throws.
  *
- * - `port`: 0 or absent: the system picks.
- * - `dataDirectory`: made if need be; absent: memory only. A Redis of one's own keeps its data itself.
+ * - `port`: 0 or absent: the system picks. A taken port rejects with `EADDRINUSE`.
+ * - `dataDirectory`: made if need be; absent: memory only. Without effect with `redisUrl`.
  * - `token`: absent: generated.
- * - `engine`: a `redis:` URL for a Redis of one's own; absent: the one whose data is there, else redis-server
- *   where it is on the PATH, else the embedded one.
+ * - `redisUrl`: a Redis on this machine that answers instead of the embedded engine. It keeps its own data and is
+ *   left running. Throws when it is on another machine.
  * - `onRequest`: called with the commands of every request, before they run.
  */
 export async function startKv(
@@ -45,22 +43,28 @@ export async function startKv(
     port?: number;
     dataDirectory?: string;
     token?: string;
-    engine?: 'embedded' | 'redis-server' | URL;
+    redisUrl?: string | undefined;
     onRequest?: (commands: readonly (readonly string[])[]) => void;
   } = {},
 ): Promise<RunningKv> {
-  const dataDirectory = options.dataDirectory === undefined ? undefined : resolve(options.dataDirectory);
+  const { redisUrl, onRequest } = options;
+  if (redisUrl !== undefined && !isLocalRedis(redisUrl)) {
+    throw new Error('REDIS_URL must be a redis:// address of this machine.');
+  }
   const token = options.token ?? randomBytes(TOKEN_BYTES).toString('base64url');
-  const asked = options.engine ?? chooseEngine(dataDirectory);
-  const engine = await openEngine(asked, dataDirectory);
+  const engine = await (redisUrl === undefined
+    ? openEmbedded(options.dataDirectory)
+    : connectRedis(redisUrl));
+  const server = createServer(
+    { keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },
+    restListener({ engine, token, onRequest }),
+  );
   try {
-    const { onRequest } = options;
-    const { url, stop } = await listen(restListener({ engine, token, onRequest }), options.port ?? 0);
     return {
-      url,
+      url: `http://${LOOPBACK}:${await listen(server, options.port)}`,
       token,
-      engine: asked instanceof URL ? 'redis-url' : asked,
-      close: () => stop().finally(engine.close),
+      engine: redisUrl === undefined ? 'embedded' : 'redis',
+      close: () => stop(server).finally(engine.close),
     };
   } catch (error) {
     await engine.close();
@@ -68,19 +72,15 @@ export async function startKv(
   }
 }
 
-function openEngine(asked: 'embedded' | 'redis-server' | URL, dataDirectory: string | undefined) {
-  if (asked instanceof URL) return connectRedis({ url: asked.href });
-  if (dataDirectory !== undefined) mkdirSync(dataDirectory, { recursive: true, mode: 0o700 });
-  return asked === 'embedded' ? openEmbeddedEngine({ dataDirectory }) : openRedisEngine({ dataDirectory });
+/** Whether `startKv` takes this Redis: `redis://`, on this machine. */
+export function isLocalRedis(redisUrl: string): boolean {
+  return /^redis:/i.test(redisUrl) && isLoopback(redisUrl);
 }
 
-async function listen(listener: RequestListener, port: number) {
-  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS }, listener);
-  server.listen(port, LOOPBACK);
-  await once(server, 'listening');
-  const address = server.address();
-  if (address === null || typeof address === 'string') throw new Error('The KV has no port');
-  return { url: `http://${LOOPBACK}:${address.port}`, stop: () => stop(server) };
+function openEmbedded(dataDirectory: string | undefined) {
+  const directory = dataDirectory === undefined ? undefined : resolve(dataDirectory);
+  if (directory !== undefined) mkdirSync(directory, { recursive: true, mode: 0o700 });
+  return openEmbeddedEngine({ dataDirectory: directory });
 }
 
 async function stop(server: Server): Promise<void> {

@@ -1,6 +1,6 @@
 const TRIES = 50;
 
-/** Starts something on `first` or the next free port after it. Port 0 stays 0: the system picks. */
+/** Starts something on port `first` or the next free port. With 0 the system picks a port. */
 export async function onFreePort<T>(first: number, start: (port: number) => Promise<T>): Promise<T> {
   for (let port = first; ; port += 1) {
     try {

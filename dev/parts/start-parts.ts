@@ -1,40 +1,34 @@
 import { join, relative } from 'node:path';
 import { startIssuer } from '../issuer/start-issuer.ts';
-import { type RunningKv, startKv } from '../kv/start-kv.ts';
+import { isLocalRedis, startKv } from '../kv/start-kv.ts';
 import type { Variables } from '../settings/configuration.ts';
 import { loadVaultKeys } from '../settings/vault-keys.ts';
 import { onFreePort } from './on-free-port.ts';
 import type { StopList } from './stop-list.ts';
 
-/** Something the functions talk to: started here, or configured to be elsewhere. */
+/** A server that the functions need: started here, or configured. */
 type Part = { readonly url: string; readonly note: string };
 
 export type Parts = {
   readonly keyStore: Part;
   readonly issuer: Part;
-  /** The issuer started here hands out tokens at this address; undefined with one of the developer's own. */
+  /** Where the issuer that was started here gives tokens; undefined when an issuer is configured. */
   readonly tokenUrl: string | undefined;
-  /** The configuration of the parts that were started; nothing that was configured. */
+  /** The variables of the parts that were started here. */
   readonly env: Variables;
 };
 
 export type PartsOptions = {
   readonly configured: Variables;
-  /** Where the store, the master keys and the issuer's key are kept. */
+  /** Holds the store, the master keys and the issuer's key. */
   readonly dataDirectory: string;
-  /** The port of the functions; the parts take the ones after it. */
+  /** The port of the functions. The parts use the next ones. */
   readonly port: number;
-  /** Where the functions will be, for the tokens' `azp`. */
+  /** The address of the functions, for the tokens' `azp`. */
   readonly functionsUrl: () => string;
 };
 
-const ENGINES: Readonly<Record<RunningKv['engine'], string>> = {
-  embedded: 'embedded',
-  'redis-server': 'redis-server',
-  'redis-url': 'your Redis (REDIS_URL)',
-};
-
-/** Starts what the functions need and is not configured, and nothing that is. */
+/** Starts each part that is not configured. */
 export async function startParts(options: PartsOptions, stops: StopList): Promise<Parts> {
   const { configured, dataDirectory } = options;
   const vaultKeys = configured.VAULT_KEYS ?? (await loadVaultKeys(join(dataDirectory, 'vault-keys')));
@@ -68,18 +62,17 @@ async function issuerPart({ configured, dataDirectory, port, functionsUrl }: Par
 async function keyStorePart({ configured, dataDirectory, port }: PartsOptions, stops: StopList) {
   const url = configured.KV_REST_API_URL;
   if (url !== undefined) return { part: { url, note: 'configured: KV_REST_API_URL' }, env: {} };
-  const redisUrl = process.env.REDIS_URL;
+  const asked = process.env.REDIS_URL || undefined;
+  const redisUrl = asked !== undefined && isLocalRedis(asked) ? asked : undefined;
   const kv = await onFreePort(port === 0 ? 0 : port + 2, (free) =>
-    startKv({
-      port: free,
-      dataDirectory: join(dataDirectory, 'kv'),
-      ...(redisUrl ? { engine: new URL(redisUrl) } : {}),
-    }),
+    startKv({ port: free, dataDirectory: join(dataDirectory, 'kv'), redisUrl }),
   );
   stops.add(() => kv.close());
-  const kept = kv.engine === 'redis-url' ? '' : `, kept in ${relative(process.cwd(), dataDirectory) || '.'}`;
+  const kept = `kept in ${relative(process.cwd(), dataDirectory) || '.'}`;
+  const ignored = asked === undefined ? '' : '; REDIS_URL is not on this machine and is not used';
+  const note = kv.engine === 'redis' ? 'your Redis (REDIS_URL)' : `embedded, ${kept}${ignored}`;
   return {
-    part: { url: kv.url, note: ENGINES[kv.engine] + kept },
+    part: { url: kv.url, note },
     env: { KV_REST_API_URL: kv.url, KV_REST_API_TOKEN: kv.token },
   };
 }

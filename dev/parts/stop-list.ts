@@ -1,7 +1,7 @@
-/** What has been started and how to stop it. */
+/** The stop functions of everything that was started. */
 export type StopList = {
   add(stop: () => Promise<void> | void): void;
-  /** Stops everything, the last started first, and all of it, also when one of them fails: then it rejects. */
+  /** Calls every stop function, the last added first. Rejects at the end when some of them failed. */
   stopAll(): Promise<void>;
 };
 

@@ -7,10 +7,10 @@ import { readPrivateFile } from '../state/private-file.ts';
 
 export type Variables = Readonly<Record<string, string>>;
 
-/** The files configuration may stand in; the first that has a variable decides. */
+/** The files that configuration is read from. The first file that has a variable decides its value. */
 export const ENV_FILES = ['.env.local', '.env'] as const;
 
-/** What the functions are configured by. Provider keys are not among it. */
+/** The variables that configure the functions. Provider keys are not among them. */
 const CONFIGURATION: ReadonlySet<string> = new Set([
   'DEBUG',
   'DEPLOY_ENV',
@@ -20,7 +20,7 @@ const CONFIGURATION: ReadonlySet<string> = new Set([
 
 /**
  * The configuration a developer has set: the environment first, then `.env.local`, then `.env` in `directory`.
- * Of the files only configuration is taken. Empty variables count as unset.
+ * Other variables of the files are ignored. Empty variables count as unset.
  */
 export async function readConfiguration(directory: string): Promise<Variables> {
   const files = await Promise.all(ENV_FILES.map((name) => readPrivateFile(join(directory, name))));
@@ -35,8 +35,8 @@ export async function readConfiguration(directory: string): Promise<Variables> {
 }
 
 /**
- * This process's environment without configuration and without any provider key: what the functions process is
- * started with, beside its configuration. A key that is in a developer's shell never gets there.
+ * This process's environment without configuration and without provider keys. The functions process gets it in
+ * addition to its configuration, so a provider key in a developer's shell never reaches the functions.
  */
 export function inheritedEnvironment(): Variables {
   const kept: Record<string, string> = {};

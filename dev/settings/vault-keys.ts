@@ -8,22 +8,22 @@ export function newVaultKeys(): string {
 }
 
 /**
- * The value of `VAULT_KEYS` that is kept in `path`, or a new one that is on the disk before this returns. What it
- * has sealed opens only with it: a file that cannot be read as such is never replaced, but an error.
+ * The value of `VAULT_KEYS` in the file `path`, or a new one, which is on the disk before this returns. Stored keys
+ * open only with these master keys, so a file that cannot be parsed is an error and is never replaced.
  */
 export async function loadVaultKeys(path: string): Promise<string> {
-  const kept = (await readPrivateFile(path))?.trim();
-  if (kept === undefined) {
+  const stored = (await readPrivateFile(path))?.trim();
+  if (stored === undefined) {
     const made = newVaultKeys();
     await writePrivateFile(path, `${made}\n`);
     return made;
   }
   try {
-    parseMasterKeys(kept);
-    return kept;
+    parseMasterKeys(stored);
+    return stored;
   } catch {
     throw new Error(
-      `${path} does not hold master keys. Put the former file back; or, to start over, delete it: keys stored so far are then lost.`,
+      `${path} does not hold master keys. Restore the former file. To start over, delete it: the keys stored so far are then lost.`,
     );
   }
 }

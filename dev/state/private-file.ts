@@ -12,8 +12,8 @@ export async function readPrivateFile(path: string): Promise<string | undefined>
 }
 
 /**
- * Writes a file only its owner can read (0600, in a directory of 0700). When this returns, the text is on the
- * disk; at every moment before, the file is the former one or absent, never half written.
+ * Writes a file that only its owner can read (0600, in a directory of 0700). When this returns, the text is on the
+ * disk. Until then the file is the former one or absent, never half written.
  */
 export async function writePrivateFile(path: string, text: string): Promise<void> {
   const directory = dirname(path);

@@ -23,7 +23,7 @@ let kv: Kv;
 let providerKey: string;
 
 beforeEach(async () => {
-  store = await startKv({ engine: 'embedded' });
+  store = await startKv();
   kv = connect(store);
   providerKey = newProviderKey();
 });

@@ -186,7 +186,7 @@ test.each(['the environment', '.env', '.env.local'])(
   'a KV configured in %s is used, and none is started',
   async (place) => {
     const requests: unknown[] = [];
-    const kv = await startKv({ engine: 'embedded', onRequest: (commands) => requests.push(commands) });
+    const kv = await startKv({ onRequest: (commands) => requests.push(commands) });
     onTestFinished(() => kv.close());
     const directory = await temporaryDirectory();
     const variables = { KV_REST_API_URL: kv.url, KV_REST_API_TOKEN: kv.token };

@@ -25,7 +25,7 @@ let kv: Kv;
 let providerKey: string;
 
 beforeEach(async () => {
-  store = await startKv({ engine: 'embedded' });
+  store = await startKv();
   kv = connect(store);
   providerKey = newProviderKey();
 });
@@ -190,7 +190,7 @@ describe('npm run rotate', () => {
     expect(text).toContain('The key store does not answer.');
     expect(text).toContain('kv_failed reason=');
     expect(text).not.toContain('{');
-    store = await startKv({ engine: 'embedded' });
+    store = await startKv();
   });
 
   test('whichever KV request fails, it exits with 1 and says nothing about removable keys', async () => {

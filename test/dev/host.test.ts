@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
 import { Agent, request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { expect, onTestFinished, test } from 'vitest';
 import { type FunctionsEvent, startFunctions } from '../../dev/host/start-functions.ts';
 import { createWebServer } from '../../dev/http/create-web-server.ts';
@@ -73,6 +74,82 @@ test('a rewrite of vercel.json leads to its function, which sees the address the
   });
   for (const path of ['/api/proxy/openai/v1/models?limit=1', '/api/proxy', '/v/a/b']) {
     expect(await (await fetch(url + path)).text()).toBe(url + path);
+  }
+});
+
+test('the first rewrite that leads to a function or file answers; files and exact names come before rewrites', async () => {
+  const rewrites = [
+    { source: '/api/proxy/(.*)', destination: '/api/proxy' },
+    { source: '/api/old/(.*)', destination: '/api/$1?from=old' },
+    { source: '/api/(.*)', destination: '/api/userkeys' },
+    { source: '/app/(.*)', destination: '/index.html' },
+  ];
+  const { url } = await run({
+    'vercel.json': JSON.stringify({ rewrites }),
+    'api/proxy.ts': `export const GET = (request: Request) => new Response('proxy ' + request.url);`,
+    'api/userkeys.ts': `export const GET = (request: Request) => new Response('userkeys ' + request.url);`,
+    'api/health.ts': SAY('health'),
+    'api/keys/[provider].ts': SAY('a parameter'),
+    'other/[name].ts': SAY('not under api'),
+    'web/dist/index.html': 'page',
+    'web/dist/api/file.txt': 'file',
+  });
+  const get = async (path: string) => (await fetch(url + path)).text();
+  expect(await get('/api/proxy/openai/v1/models?limit=1')).toBe(
+    `proxy ${url}/api/proxy/openai/v1/models?limit=1`,
+  );
+  expect(await get('/api/proxy')).toBe(`proxy ${url}/api/proxy`);
+  expect(await get('/api/health')).toBe('health');
+  expect(await get('/api/file.txt')).toBe('file');
+  expect(await get('/api/old/health')).toBe('health');
+  for (const path of ['/api/keys', '/api/keys/openai', '/api/old/nothing', '/api/']) {
+    expect(await get(path)).toBe(`userkeys ${url}${path}`);
+  }
+  expect(await get('/app/some/route')).toBe('page');
+  expect((await fetch(`${url}/elsewhere`)).status).toBe(404);
+});
+
+test('the headers of vercel.json are on every response to a matching path, unless the function has set them', async () => {
+  const headers = [
+    { source: '/', headers: [{ key: 'X-Frame-Options', value: 'DENY' }] },
+    { source: '/(user-keys|client).js', headers: [{ key: 'Access-Control-Allow-Origin', value: '*' }] },
+    { source: '/assets/(.*)', headers: [{ key: 'Cache-Control', value: 'public, immutable' }] },
+    { source: '/api/(.*)', headers: [{ key: 'X-Seen', value: 'rule' }] },
+    { source: '/api/own', headers: [{ key: 'X-Own', value: 'one' }] },
+    { source: '/api/own', headers: [{ key: 'X-Own', value: 'two' }] },
+  ];
+  const { url } = await run({
+    'vercel.json': JSON.stringify({ headers }),
+    'api/plain.ts': SAY('plain'),
+    'api/own.ts': `export const GET = () => new Response('own', { headers: { 'x-seen': 'function', 'cache-control': 'no-store' } });`,
+    'web/dist/index.html': 'page',
+    'web/dist/client.js': 'script',
+    'web/dist/assets/a.css': 'style',
+  });
+  const headerOf = async (path: string, name: string) => (await fetch(url + path)).headers.get(name);
+  expect(await headerOf('/', 'x-frame-options')).toBe('DENY');
+  expect(await headerOf('/client.js', 'x-frame-options')).toBeNull();
+  expect(await headerOf('/client.js', 'access-control-allow-origin')).toBe('*');
+  expect(await headerOf('/other.js', 'access-control-allow-origin')).toBeNull();
+  expect(await headerOf('/assets/a.css', 'cache-control')).toBe('public, immutable');
+  expect(await headerOf('/', 'cache-control')).toBe('public, max-age=0, must-revalidate');
+  expect(await headerOf('/api/plain', 'x-seen')).toBe('rule');
+  expect(await headerOf('/api/nothing', 'x-seen')).toBe('rule');
+  expect(await headerOf('/api/own', 'x-seen')).toBe('function');
+  expect(await headerOf('/api/own', 'x-own')).toBe('two');
+  expect(await headerOf('/api/own', 'cache-control')).toBe('no-store');
+});
+
+test('a rule of vercel.json that this host does not understand keeps the functions from starting', async () => {
+  for (const rewrite of [
+    { source: '/a', destination: '/api/a', has: [{ type: 'header', key: 'x' }] },
+    { source: '/a(', destination: '/api/a' },
+  ]) {
+    const { events } = await run({
+      'vercel.json': JSON.stringify({ rewrites: [rewrite] }),
+      'api/a.ts': SAY('a'),
+    });
+    expect(events.some((event) => event.type === 'not-started')).toBe(true);
   }
 });
 
@@ -149,6 +226,29 @@ test('an answer that does not read the body still arrives', async () => {
   });
   for (const _ of [1, 2]) {
     const response = await fetch(`${url}/api/a`, { method: 'POST', body: 'x'.repeat(3_000_000) });
+    expect([response.status, await response.text()]).toEqual([413, 'too large']);
+  }
+});
+
+test('an answer arrives although the client is still sending', async () => {
+  const { url } = await run({
+    'api/a.ts': `export async function POST(request: Request) {
+      const reader = request.body!.getReader(); await reader.read(); await reader.cancel();
+      return new Response('too large', { status: 413 });
+    }`,
+  });
+  for (let attempt = 0; attempt < 5; attempt++) {
+    let sent = 0;
+    const body = new ReadableStream<Uint8Array>({
+      async pull(controller) {
+        await nextTurn();
+        controller.enqueue(new Uint8Array(100_000));
+        sent += 1;
+        if (sent === 80) controller.close();
+      },
+    });
+    const streaming: RequestInit & { duplex: 'half' } = { body, duplex: 'half' };
+    const response = await fetch(`${url}/api/a`, { method: 'POST', ...streaming });
     expect([response.status, await response.text()]).toEqual([413, 'too large']);
   }
 });

@@ -1,10 +1,10 @@
-import { execFileSync } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { call, type HandlerModule } from '../support/call.ts';
+import { redisServerInstalled } from '../support/redis-server.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
 /** The scripts on Redis itself; everywhere else they run on the embedded engine. */
-describe.skipIf(!isInstalled())('on redis-server', () => {
+describe.skipIf(!redisServerInstalled())('on redis-server', () => {
   let world: World;
   let modules: Record<'key' | 'proxy' | 'audit' | 'usage', HandlerModule>;
   let token: string;
@@ -44,12 +44,3 @@ describe.skipIf(!isInstalled())('on redis-server', () => {
     });
   });
 });
-
-function isInstalled(): boolean {
-  try {
-    execFileSync('redis-server', ['--version']);
-    return true;
-  } catch {
-    return false;
-  }
-}

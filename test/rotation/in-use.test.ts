@@ -4,20 +4,20 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect, test } from 'vitest';
-import { redisServerInstalled } from '../../dev/kv/choose-engine.ts';
 import { combineQueries } from '../../lib/kv/query.ts';
 import { countRecords } from '../../lib/rotation/rotation.ts';
 import { readRotationState } from '../../lib/rotation/rotation-state.ts';
 import { openKey } from '../../lib/vault/envelope.ts';
 import { readRecords } from '../../lib/vault/records.ts';
 import { call } from '../support/call.ts';
+import { redisServerInstalled } from '../support/redis-server.ts';
 import { newMasterKey, newProviderKey, startWorld, type World } from '../support/start-world.ts';
 import { connect, fillStore, ringOf, userId } from './fill-store.ts';
 
 const REDIS = redisServerInstalled();
 const USERS = Number(process.env.ROTATION_USERS ?? (REDIS ? 50_000 : 2_000));
 const KILLS = 5;
-const CLI = resolve(import.meta.dirname, '../../cli/userkeys.ts');
+const ROTATE = resolve(import.meta.dirname, '../../dev/operator/rotate.ts');
 const POLL_MS = 20;
 /** Users that are saved, deleted and called meanwhile; each kind has its own, so that what is theirs is known. */
 const BUSY = 200;
@@ -94,7 +94,7 @@ test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the e
 
   const printed: string[] = [];
   function rotate(): ChildProcess {
-    const child = spawn(process.execPath, [CLI, 'rotate'], {
+    const child = spawn(process.execPath, [ROTATE], {
       env: { ...env, PATH: process.env.PATH },
       stdio: ['ignore', 'pipe', 'ignore'],
     });
@@ -131,9 +131,9 @@ test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the e
   const users = [...expected.keys()];
   for (let from = 0; from < users.length; from += 500) {
     const some = users.slice(from, from + 500).map(userId);
-    const bundles = await kv.run(combineQueries(...some.map((user) => readRecords(user, ['openai']))));
+    const records = await kv.run(combineQueries(...some.map((user) => readRecords(user, ['openai']))));
     for (const [index, user] of some.entries()) {
-      const record = bundles[index]?.get('openai')?.record;
+      const record = records[index]?.get('openai')?.record;
       const opened = record && (await openKey(newRing, { user, provider: 'openai' }, record.jwe));
       if (opened?.reveal() !== expected.get(user)) wrong.push(user);
     }

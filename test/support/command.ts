@@ -24,8 +24,8 @@ export type RunningCommand = {
 };
 
 /**
- * Runs `node cli/userkeys.ts …` in that directory, as `npm run` does, with that environment and no other variable. No
- * redis-server is on its PATH. It ends with the test, whatever becomes of it.
+ * Runs `node cli/userkeys.ts …` in that directory, as `npm run` does, with that environment and no other variable. It
+ * ends with the test.
  */
 export function runCommand(
   args: readonly string[],

@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { startKv } from '../../dev/kv/start-kv.ts';
+import { type RunningKv, startKv } from '../../dev/kv/start-kv.ts';
 import { configVariables } from '../../lib/config.ts';
 import { startTestIssuer, type TestIssuer } from './issuer.ts';
 import { startTestProviders, type TestProviders } from './providers.ts';
 import type { RecordedCall } from './recorded-call.ts';
+import { startRedisServer } from './redis-server.ts';
 
 /** One request that reached the KV, as its commands. */
 type KvRequest = readonly (readonly string[])[];
@@ -52,7 +53,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const requests: KvRequest[] = [];
   const directory = await mkdtemp(join(tmpdir(), 'userkeys-world-'));
   const [kv, issuer, providers] = await Promise.all([
-    startKv({ engine: kvEngine, onRequest: (commands) => requests.push(commands) }),
+    startStore(kvEngine, (commands) => requests.push(commands)),
     startTestIssuer(issuerAlg === undefined ? {} : { alg: issuerAlg }),
     startTestProviders(),
   ]);
@@ -91,6 +92,16 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       await rm(directory, { recursive: true, force: true });
     },
   };
+}
+
+async function startStore(
+  engine: 'embedded' | 'redis-server',
+  onRequest: (commands: KvRequest) => void,
+): Promise<RunningKv> {
+  if (engine === 'embedded') return startKv({ onRequest });
+  const redis = await startRedisServer();
+  const kv = await startKv({ redisUrl: redis.url, onRequest });
+  return { ...kv, close: () => kv.close().finally(redis.close) };
 }
 
 /** One entry of `VAULT_KEYS`: an id and 32 random bytes. */

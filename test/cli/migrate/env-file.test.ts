@@ -18,7 +18,7 @@ const directory = mkdtempSync(join(tmpdir(), 'env-file-'));
 const file = join(directory, '.env');
 
 beforeAll(async () => {
-  kv = await startKv({ engine: 'embedded' });
+  kv = await startKv();
   env = {
     DEPLOY_ENV: 'production',
     KV_REST_API_URL: kv.url,

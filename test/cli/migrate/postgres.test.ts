@@ -38,7 +38,7 @@ describe.skipIf(bin === undefined)('from PostgreSQL', () => {
   beforeEach(async () => {
     await postgres.client.query(SCHEMA);
     requests = [];
-    kv = await startKv({ engine: 'embedded', onRequest: (commands) => void requests.push(commands) });
+    kv = await startKv({ onRequest: (commands) => void requests.push(commands) });
     env = {
       DATABASE_URL: postgres.url,
       DEPLOY_ENV: 'production',

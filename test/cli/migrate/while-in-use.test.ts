@@ -19,7 +19,7 @@ let stored: Stored;
 const longAgo = new Date('2025-01-01T00:00:00Z');
 
 beforeAll(async () => {
-  kv = await startKv({ engine: 'embedded' });
+  kv = await startKv();
   env = {
     DEPLOY_ENV: 'production',
     KV_REST_API_URL: kv.url,

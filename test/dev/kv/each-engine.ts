@@ -1,13 +1,13 @@
-// The same guarantees for every engine: each suite runs once on the embedded one and once on redis-server,
-// where there is one.
+// The same guarantees for every engine: each suite runs once on the embedded one and once on a redis-server that
+// the test starts, where it is installed.
 
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createClient } from '@vercel/kv';
 import { describe, onTestFinished } from 'vitest';
-import { redisServerInstalled } from '../../../dev/kv/choose-engine.ts';
 import { type RunningKv, startKv } from '../../../dev/kv/start-kv.ts';
+import { redisServerInstalled, startRedisServer } from '../../support/redis-server.ts';
 
 export type EngineName = 'embedded' | 'redis-server';
 
@@ -25,12 +25,16 @@ export function temporaryDirectory(): string {
   return directory;
 }
 
-/** A KV that is closed when the test is over, if the test has not closed it. */
-export async function runKv(options: Parameters<typeof startKv>[0]): Promise<RunningKv> {
-  const kv = await startKv(options);
+type KvOptions = { engine?: EngineName; dataDirectory?: string; redisUrl?: string; onRequest?: OnRequest };
+type OnRequest = (commands: readonly (readonly string[])[]) => void;
+
+/** A KV that is closed when the test is over, if the test has not closed it; its redis-server too. */
+export async function runKv({ engine, ...options }: KvOptions): Promise<RunningKv> {
+  const redis = engine === 'redis-server' ? await startRedisServer(options.dataDirectory) : undefined;
+  const kv = await startKv(redis === undefined ? options : { ...options, redisUrl: redis.url });
   let closed: Promise<void> | undefined;
   const close = () => {
-    closed ??= kv.close();
+    closed ??= kv.close().finally(() => redis?.close());
     return closed;
   };
   onTestFinished(close);

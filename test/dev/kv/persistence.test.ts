@@ -119,34 +119,34 @@ describeEachEngine('what is kept', (engine) => {
     await first.close();
     expect((await post(await runKv({ engine }), ['EXISTS', 'a'])).body).toEqual({ result: 0 });
   });
+});
 
-  test('a second KV on the same directory is refused, and may start when the first has ended', async () => {
-    const dataDirectory = temporaryDirectory();
-    const first = await runKv({ engine, dataDirectory });
-    await expect(startKv({ engine, dataDirectory })).rejects.toThrow(
-      `already runs here, on the data in ${dataDirectory}. Stop it, or start`,
-    );
-    expect((await post(first, ['PING'])).status).toBe(200);
-    await first.close();
-    await runKv({ engine, dataDirectory });
-  });
+test('a second KV on the same directory is refused, and may start when the first has ended', async () => {
+  const dataDirectory = temporaryDirectory();
+  const first = await runKv({ dataDirectory });
+  await expect(startKv({ dataDirectory })).rejects.toThrow(
+    `already runs here, on the data in ${dataDirectory}. Stop it, or start`,
+  );
+  expect((await post(first, ['PING'])).status).toBe(200);
+  await first.close();
+  await runKv({ dataDirectory });
+});
 
-  test('nobody but the owner can read the directory, or a file that is in it', async () => {
-    const dataDirectory = join(temporaryDirectory(), 'made', 'here');
-    const kv = await runKv({ engine, dataDirectory });
-    await post(kv, ['SET', 'a', 1]);
-    expect(statSync(dataDirectory).mode & 0o777).toBe(0o700);
-    const open = readdirSync(dataDirectory, { recursive: true, encoding: 'utf8' }).filter((name) => {
-      const file = statSync(join(dataDirectory, name));
-      return file.size > 0 && (file.mode & 0o077) !== 0;
-    });
-    expect(open).toEqual([]);
+test('nobody but the owner can read the directory, or a file that is in it', async () => {
+  const dataDirectory = join(temporaryDirectory(), 'made', 'here');
+  const kv = await runKv({ dataDirectory });
+  await post(kv, ['SET', 'a', 1]);
+  expect(statSync(dataDirectory).mode & 0o777).toBe(0o700);
+  const open = readdirSync(dataDirectory, { recursive: true, encoding: 'utf8' }).filter((name) => {
+    const file = statSync(join(dataDirectory, name));
+    return file.size > 0 && (file.mode & 0o077) !== 0;
   });
+  expect(open).toEqual([]);
+});
 
-  test('a port that is taken is an error that leaves the directory free', async () => {
-    const dataDirectory = temporaryDirectory();
-    const taken = Number(new URL((await runKv({ engine: 'embedded' })).url).port);
-    await expect(startKv({ engine, dataDirectory, port: taken })).rejects.toThrow(/EADDRINUSE/);
-    await runKv({ engine, dataDirectory });
-  });
+test('a port that is taken is an error that leaves the directory free', async () => {
+  const dataDirectory = temporaryDirectory();
+  const taken = Number(new URL((await runKv({})).url).port);
+  await expect(startKv({ dataDirectory, port: taken })).rejects.toThrow(/EADDRINUSE/);
+  await runKv({ dataDirectory });
 });

@@ -1,9 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Mountable } from '@copilotkit/aimock';
 import { findProvider, type ProviderId } from '../../lib/providers/catalogue.ts';
-import { hintOf, type KeyBook } from './key-book.ts';
+import { hintOf, type IssuedKeys } from './issued-keys.ts';
 
-/** Every header that some provider reads a key from. A call must bring exactly one of them. */
+/** Every header in which some provider expects its key. A call must carry exactly one of them. */
 const CREDENTIAL_HEADERS = ['authorization', 'x-api-key', 'x-goog-api-key', 'xi-api-key', 'api-key'];
 
 /** One call that was paid for. */
@@ -12,29 +12,29 @@ export type Payment = {
   /** Whose key it was. */
   readonly owner: string;
   readonly hint: string;
-  /** aimock's id of the request, by which its journal has it too. */
+  /** The id of the request in aimock's journal. */
   readonly requestId: string;
 };
 
-export type Till = {
-  /** Put in front of an emulated provider: takes the key of every request, or turns it away. */
+export type Paywall = {
+  /** Goes in front of an emulated provider: checks the key of every request, and refuses requests without one. */
   readonly mountable: Mountable;
   readonly payments: readonly Payment[];
 };
 
-/** Answers a request in the till itself, when it is one; otherwise the provider behind it does. */
-export type TillService = (
+/** Answers a paid request and gives true; false leaves it to the emulated provider. */
+export type PaywallHandler = (
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   payment: Payment,
 ) => Promise<boolean>;
 
 /**
- * Where an emulated provider looks at the key: a request with no key, with two, or with one that this provider
- * did not issue is refused in the provider's own way; of every other one it notes whose key paid. A key check is
- * answered here and is not a payment.
+ * Checks the key of each request to an emulated provider. A request with no key, with two, or with one that this
+ * provider did not issue is refused as the provider would refuse it. For every other request it records whose key
+ * paid. The request that only checks a key is answered here, and is not a payment.
  */
-export function createTill(provider: ProviderId, keys: KeyBook, serve: TillService): Till {
+export function createPaywall(provider: ProviderId, keys: IssuedKeys, handlePaid: PaywallHandler): Paywall {
   const payments: Payment[] = [];
 
   async function handleRequest(incoming: IncomingMessage, outgoing: ServerResponse): Promise<boolean> {
@@ -49,7 +49,7 @@ export function createTill(provider: ProviderId, keys: KeyBook, serve: TillServi
       requestId: String(incoming.headers['x-request-id']),
     };
     payments.push(payment);
-    return serve(incoming, outgoing, payment);
+    return handlePaid(incoming, outgoing, payment);
   }
   return { mountable: { handleRequest }, payments };
 }

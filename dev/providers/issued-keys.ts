@@ -1,17 +1,17 @@
 import { randomBytes } from 'node:crypto';
 import type { ProviderId } from '../../lib/providers/catalogue.ts';
 
-/** The keys that exist in a demo, and whose they are. */
-export type KeyBook = {
-  /** Makes a key of that provider for that user. It exists nowhere else. */
+/** The provider keys of a demo and their owners. */
+export type IssuedKeys = {
+  /** Makes a new key of that provider for that user. */
   issue(provider: ProviderId, owner: string): string;
-  /** Whose key this is, when that provider issued it. */
+  /** The owner of a key, or undefined when that provider has not issued it. */
   ownerOf(provider: ProviderId, key: string): string | undefined;
   /** Every key. */
   all(): readonly string[];
 };
 
-export function createKeyBook(): KeyBook {
+export function createIssuedKeys(): IssuedKeys {
   const owners = new Map<string, { readonly provider: ProviderId; readonly owner: string }>();
   return {
     issue(provider, owner) {
@@ -27,7 +27,7 @@ export function createKeyBook(): KeyBook {
   };
 }
 
-/** As much of a key as may be shown: its last four characters. */
+/** The part of a key that may be shown: its last four characters. */
 export function hintOf(key: string): string {
   return `…${key.slice(-4)}`;
 }

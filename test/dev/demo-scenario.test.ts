@@ -2,9 +2,9 @@ import { expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { createWebServer, type WebHandler } from '../../dev/http/create-web-server.ts';
 import { closeServer, LOOPBACK, listen } from '../../dev/http/listen.ts';
-import { createKeyBook } from '../../dev/providers/key-book.ts';
+import { createIssuedKeys } from '../../dev/providers/issued-keys.ts';
 import { startProviders } from '../../dev/providers/start-providers.ts';
-import { playStory, wentWell } from '../../dev/story/play-story.ts';
+import { passed, runScenario } from '../../dev/scenario/run-scenario.ts';
 import { catalogue, findProvider, type ProviderId } from '../../lib/providers/catalogue.ts';
 
 const Body = z.looseObject({
@@ -13,7 +13,7 @@ const Body = z.looseObject({
   prompt: z.string().optional(),
 });
 
-/** How the stand-in for the functions goes wrong. */
+/** What the stand-in for the functions does wrong. */
 type Fault = {
   /** Whose key pays, instead of the caller's. */
   readonly payer?: (user: string) => string;
@@ -22,9 +22,9 @@ type Fault = {
   readonly lendsKeys?: boolean;
 };
 
-/** Plays the story against a stand-in for the functions: as simple as can be, and wrong where the test says so. */
+/** Runs the scenario against a stand-in for the functions, which has the fault that the test asks for. */
 async function play(fault: Fault = {}) {
-  const keys = createKeyBook();
+  const keys = createIssuedKeys();
   const providers = await startProviders(keys);
   onTestFinished(() => providers.close());
   const stored = new Map<string, string>();
@@ -55,7 +55,7 @@ async function play(fault: Fault = {}) {
   const server = createWebServer(handle);
   const url = `http://${LOOPBACK}:${await listen(server)}`;
   onTestFinished(() => closeServer(server));
-  return playStory({
+  return runScenario({
     url,
     keys,
     tokenFor: async (user) => user,
@@ -80,42 +80,42 @@ function upstream(pathname: string, body: z.infer<typeof Body>) {
   return { provider, path: path[provider] ?? '', asked };
 }
 
-test('the story goes well when each call is paid by its own caller’s key', async () => {
-  const story = await play();
-  expect(wentWell(story)).toBe(true);
-  expect(story.calls).toHaveLength(30);
+test('the scenario passes when each call is paid by its own caller’s key', async () => {
+  const result = await play();
+  expect(passed(result)).toBe(true);
+  expect(result.calls).toHaveLength(30);
 });
 
-test('one user’s calls paid with the other’s key are found out', async () => {
-  const story = await play({ payer: () => 'alice' });
-  expect(wentWell(story)).toBe(false);
-  expect(story.calls.filter(({ user }) => user === 'alice').every(({ ok }) => ok)).toBe(true);
-  expect(story.calls.some(({ user, ok }) => user === 'bob' && ok)).toBe(false);
+test('one user’s calls paid with the other’s key are detected', async () => {
+  const result = await play({ payer: () => 'alice' });
+  expect(passed(result)).toBe(false);
+  expect(result.calls.filter(({ user }) => user === 'alice').every(({ ok }) => ok)).toBe(true);
+  expect(result.calls.some(({ user, ok }) => user === 'bob' && ok)).toBe(false);
 });
 
-test('a call that reached the provider twice is found out', async () => {
+test('a call that reached the provider twice is detected', async () => {
   expect((await play({ callTwice: true })).calls.some(({ ok }) => ok)).toBe(false);
 });
 
-test('a key lent to the user who has none is found out', async () => {
-  const story = await play({ lendsKeys: true });
-  expect(story.calls.every(({ ok }) => ok)).toBe(true);
-  expect(story.refusal.ok).toBe(false);
-  expect(wentWell(story)).toBe(false);
+test('a key lent to the user who has none is detected', async () => {
+  const result = await play({ lendsKeys: true });
+  expect(result.calls.every(({ ok }) => ok)).toBe(true);
+  expect(result.refusal.ok).toBe(false);
+  expect(passed(result)).toBe(false);
 });
 
-test('a key in the functions’ environment is found out, also as part of a value', async () => {
-  const story = await play({ environment: ([key = '']) => (key ? { LEAKED: `Bearer ${key}` } : {}) });
-  expect(story.environment.ok).toBe(false);
-  expect(wentWell(story)).toBe(false);
+test('a key in the functions’ environment is detected, also as part of a value', async () => {
+  const result = await play({ environment: ([key = '']) => (key ? { LEAKED: `Bearer ${key}` } : {}) });
+  expect(result.environment.ok).toBe(false);
+  expect(passed(result)).toBe(false);
 });
 
-test('a developer’s own key in the functions’ environment is found out', async () => {
+test('a developer’s own key in the functions’ environment is detected', async () => {
   expect((await play({ environment: () => ({ MISTRAL_API_KEY: 'anything' }) })).environment.ok).toBe(false);
 });
 
 test('an emulated provider takes only keys it has issued, one at a time, in its own header', async () => {
-  const keys = createKeyBook();
+  const keys = createIssuedKeys();
   const providers = await startProviders(keys);
   onTestFinished(() => providers.close());
   const openai = keys.issue('openai', 'alice');

@@ -1,16 +1,16 @@
-/** The demo's story: who has which keys, and who calls what. */
+/** Which user of the demo has which keys, and who calls what. */
 import type { ProviderId } from '../../lib/providers/catalogue.ts';
 
 export const USERS = ['alice', 'bob'] as const;
 export type User = (typeof USERS)[number];
 
-/** Bob has no Anthropic key, and must not get by with Alice's. */
-export const STORED: Readonly<Record<User, readonly ProviderId[]>> = {
+/** Bob has no Anthropic key, and must not be able to use Alice's. */
+export const KEYS_OF: Readonly<Record<User, readonly ProviderId[]>> = {
   alice: ['openai', 'gemini', 'exa', 'anthropic'],
   bob: ['openai', 'gemini', 'exa'],
 };
 
-export type Way = {
+export type CallKind = {
   readonly name: string;
   readonly provider: ProviderId;
   readonly path: string;
@@ -22,14 +22,14 @@ const chat = (stream: boolean) => (content: string) => ({
   stream,
   messages: [{ role: 'user', content }],
 });
-const generate = (provider: ProviderId): Way => ({
+const generate = (provider: ProviderId): CallKind => ({
   name: 'generate',
   provider,
   path: '/api/generate',
   body: (prompt) => ({ provider, prompt }),
 });
 
-const WAYS: readonly Way[] = [
+const CALL_KINDS: readonly CallKind[] = [
   generate('openai'),
   generate('gemini'),
   { name: 'gateway', provider: 'openai', path: '/api/proxy/openai/v1/chat/completions', body: chat(false) },
@@ -42,8 +42,8 @@ const WAYS: readonly Way[] = [
   { name: 'search', provider: 'exa', path: '/api/search', body: (query) => ({ query }) },
 ];
 
-/** Bob's call that nobody may pay for. */
-export const UNPAID: Way = {
+/** Bob makes this call and has no key for it. */
+export const CALL_WITHOUT_KEY: CallKind = {
   name: 'gateway',
   provider: 'anthropic',
   path: '/api/proxy/anthropic/v1/messages',
@@ -52,17 +52,17 @@ export const UNPAID: Way = {
 
 export type PlannedCall = {
   readonly user: User;
-  readonly way: Way;
-  /** Part of what is asked, and of no other call: by it the emulator's journal is searched. */
+  readonly kind: CallKind;
+  /** Part of this call's request body and of no other: the emulator's journal is searched for it. */
   readonly marker: string;
 };
 
 const ROUNDS = 3;
 
-/** Every way, three times, the users taking turns. */
+/** Every kind of call, three times, the users alternating. */
 export function planCalls(): readonly PlannedCall[] {
-  const turns = Array.from({ length: ROUNDS }, () =>
-    WAYS.flatMap((way) => USERS.map((user) => ({ user, way }))),
+  const planned = Array.from({ length: ROUNDS }, () =>
+    CALL_KINDS.flatMap((kind) => USERS.map((user) => ({ user, kind }))),
   ).flat();
-  return turns.map(({ user, way }, index) => ({ user, way, marker: `[${user}, call ${index + 1}]` }));
+  return planned.map(({ user, kind }, index) => ({ user, kind, marker: `[${user}, call ${index + 1}]` }));
 }
