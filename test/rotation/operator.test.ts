@@ -151,7 +151,7 @@ describe('npm run rotate', () => {
     await store.close();
     const { code, text } = await rotate([k2]);
     expect(code).toBe(1);
-    expect(text).toContain('The key store does not answer.');
+    expect(text).toContain('The key store is not responding.');
     expect(text).toContain('kv_failed reason=');
     expect(text).not.toContain('{');
     store = await startKv({ engine: 'embedded' });
