@@ -1,11 +1,11 @@
 /**
- * A self-hosted CopilotKit runtime: every model call is paid by the signed-in user's own OpenAI key. It holds no key
- * and no user. The agent is made for one request, out of that request's own token, and dropped.
+ * A self-hosted CopilotKit runtime. Every model call is paid with the signed-in user's own OpenAI key. The runtime
+ * stores no key and no user: it creates an agent for each request, from the session token of that request.
  */
 import { createOpenAI } from '@ai-sdk/openai';
 import { BuiltInAgent, CopilotRuntime, createCopilotRuntimeHandler } from '@copilotkit/runtime/v2';
 
-/** `gateway`: where userkeys is, such as `https://keys.example/api/proxy`. */
+/** `gateway` is the address of the userkeys gateway, such as `https://keys.example/api/proxy`. */
 export function createCopilotKit(gateway: string): (request: Request) => Promise<Response> {
   const runtime = new CopilotRuntime({
     agents: ({ request }) => {
@@ -16,7 +16,7 @@ export function createCopilotKit(gateway: string): (request: Request) => Promise
   return createCopilotRuntimeHandler({ runtime, basePath: '/api/copilotkit' });
 }
 
-/** The gateway verifies it; without one it answers 401 `token_missing`, so an empty string will do. */
+/** The gateway verifies the token. For an empty string it answers 401 `token_missing`. */
 function bearerToken(request: Request): string {
   return /^Bearer +(\S+)$/i.exec(request.headers.get('authorization') ?? '')?.[1] ?? '';
 }

@@ -187,7 +187,7 @@ describe('npm run rotate', () => {
     await store.close();
     const { code, text } = await rotate([k2]);
     expect(code).toBe(1);
-    expect(text).toContain('The key store does not answer.');
+    expect(text).toContain('The key store is not responding.');
     expect(text).toContain('kv_failed reason=');
     expect(text).not.toContain('{');
     store = await startKv();
@@ -208,7 +208,7 @@ describe('npm run rotate', () => {
       else {
         expect(code).toBe(1);
         expect(text.match(/✗/g)).toHaveLength(1);
-        expect(text).toContain('✗ The key store does not answer.');
+        expect(text).toContain('✗ The key store is not responding.');
         expect(text).toContain('kv_failed reason=');
         expect(text).not.toMatch(/can be removed|not needed|No record needs|\d records? of/);
       }

@@ -2,11 +2,23 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { problemTable } from '../../lib/errors.ts';
 
-test('docs/errors.md lists every code with its status and title, and no other', () => {
+test('docs/errors.md lists every code with its status, title and detail, and no other', () => {
   const rows = [
-    ...readFileSync('docs/errors.md', 'utf8').matchAll(/^\| `([a-z_]+)` \| (\d{3}) \| ([^|]+) \|/gm),
+    ...readFileSync('docs/errors.md', 'utf8').matchAll(
+      /^\| `([a-z_]+)` \| (\d{3}) \| ([^|]+) \| ([^|]+) \|$/gm,
+    ),
   ];
-  const listed = rows.map(([, code, status, title]) => [code, Number(status), title?.trim()]);
-  const table = Object.entries(problemTable).map(([code, [status, title]]) => [code, status, title]);
+  const listed = rows.map(([, code, status, title, detail]) => [
+    code,
+    Number(status),
+    title?.trim(),
+    detail?.trim(),
+  ]);
+  const table = Object.entries(problemTable).map(([code, [status, title, detail]]) => [
+    code,
+    status,
+    title,
+    detail,
+  ]);
   expect(listed).toEqual(table);
 });

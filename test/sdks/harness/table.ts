@@ -49,7 +49,7 @@ export function renderTable(sdks: readonly Sdk[], outcome: (sdk: Sdk, name: Case
     rule,
     ...lines.slice(1),
     '',
-    'Where there is a dash, the SDK has no such thing, or cannot:',
+    'A dash means that the SDK does not support the case. The reasons:',
     '',
     ...reasons,
   ].join('\n');
