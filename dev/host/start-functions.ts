@@ -37,7 +37,7 @@ export type FunctionsEvent =
 
 /**
  * Runs the functions in a process of their own. This process keeps the port and passes each connection on, so that a
- * restart refuses no connection (`node --watch` does: docs/decisions/10-own-reload.md). Connections that arrive while
+ * restart refuses no connection (`node --watch` does: docs/decisions/11-own-reload.md). Connections that arrive while
  * no process is ready wait for the next one. They are answered 503 when it does not start.
  */
 export async function startFunctions(options: FunctionsOptions): Promise<Functions> {

@@ -15,9 +15,9 @@ import { newMasterKey, newProviderKey, startWorld, type World } from '../support
 import { connect, fillStore, ringOf, userId } from './fill-store.ts';
 
 const REDIS = redisServerInstalled();
-const USERS = Number(process.env.ROTATION_USERS ?? (REDIS ? 50_000 : 2_000));
+const USERS = Number(process.env.ROTATION_USERS ?? (REDIS ? 10_000 : 2_000));
 const KILLS = 5;
-const ROTATE = resolve(import.meta.dirname, '../../dev/operator/rotate.ts');
+const CLI = resolve(import.meta.dirname, '../../cli/userkeys.ts');
 const POLL_MS = 20;
 /** Users that are saved, deleted and called meanwhile; each kind has its own, so that what is theirs is known. */
 const BUSY = 200;
@@ -94,7 +94,7 @@ test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the e
 
   const printed: string[] = [];
   function rotate(): ChildProcess {
-    const child = spawn(process.execPath, [ROTATE], {
+    const child = spawn(process.execPath, [CLI, 'rotate'], {
       env: { ...env, PATH: process.env.PATH },
       stdio: ['ignore', 'pipe', 'ignore'],
     });

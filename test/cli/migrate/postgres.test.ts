@@ -10,6 +10,9 @@ import type { RunningPostgres } from './start-postgres.ts';
 import { findPostgres, startPostgres } from './start-postgres.ts';
 import { openStored, type Stored } from './stored-users.ts';
 
+/** CI migrates more. */
+const MIGRATED_USERS = Number(process.env.MIGRATED_USERS ?? 2_000);
+
 const bin = findPostgres();
 if (bin === undefined)
   process.stderr.write('Left out: the migration from PostgreSQL, which is not installed.\n');
@@ -220,10 +223,10 @@ describe.skipIf(bin === undefined)('from PostgreSQL', () => {
     }
   });
 
-  it('10,000 users, killed half-way and run again, are complete and equal', {
+  it(`${MIGRATED_USERS} users, killed half-way and run again, are complete and equal`, {
     timeout: 180_000,
   }, async () => {
-    const USERS = 10_000;
+    const USERS = MIGRATED_USERS;
     const providers = ['openai', 'gemini', 'exa'] as const;
     const users = Array.from({ length: USERS }, (_, index) => ({
       id: `user_${index}`,
