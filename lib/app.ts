@@ -6,8 +6,8 @@ import { waitUntil } from '@vercel/functions';
 import { composeApp } from './compose.ts';
 import { loadConfig } from './config.ts';
 import type { App } from './http/call.ts';
-import type { Method, Routes } from './http/endpoint.ts';
-import { createRouter, type Handler } from './http/router.ts';
+import type { Routes } from './http/endpoint.ts';
+import { createRouter, type FunctionHandlers, forEveryMethod } from './http/router.ts';
 import type { UserId } from './identity/user-id.ts';
 import type { KeyScope } from './keys/key-scope.ts';
 import { MAX_KV_CONNECTIONS } from './limits.ts';
@@ -60,8 +60,6 @@ function lazySend(pool: { readonly connections?: number }): Send {
 
 const unwrapKeys: UnwrapKeys = async (wrapped) => (await import('./vault/kms.ts')).unwrapWithKms(wrapped);
 
-type FunctionHandlers = Readonly<Record<Method, Handler>>;
-
 /** The handlers of a function file: every route of lib/routes.ts, or only those of the given paths. */
 export function serve(...paths: readonly (typeof routes)[number]['path'][]): FunctionHandlers {
   const table = routes.filter(({ path }) => paths.length === 0 || paths.includes(path));
@@ -71,18 +69,6 @@ export function serve(...paths: readonly (typeof routes)[number]['path'][]): Fun
 /** The handlers of a function of one's own, at this path. */
 export function serveRoute(path: string, methods: Routes): FunctionHandlers {
   return forEveryMethod(createRouter(app, [{ path, load: async () => methods }], ''));
-}
-
-function forEveryMethod(handle: Handler): FunctionHandlers {
-  return {
-    GET: handle,
-    HEAD: handle,
-    POST: handle,
-    PUT: handle,
-    PATCH: handle,
-    DELETE: handle,
-    OPTIONS: handle,
-  };
 }
 
 /**

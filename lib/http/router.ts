@@ -9,7 +9,7 @@ import { callersTraceparent } from '../telemetry/trace-context.ts';
 import type { CallTrace } from '../telemetry/tracing.ts';
 import type { App, Call, PathParams } from './call.ts';
 import { allowOrigin, preflight } from './cors.ts';
-import { METHODS, type Routes } from './endpoint.ts';
+import { METHODS, type Method, type Routes } from './endpoint.ts';
 import { problemResponse, toProblem } from './problem-response.ts';
 
 export type RouteEntry = {
@@ -66,6 +66,21 @@ export function createRouter(
   };
 }
 
+export type FunctionHandlers = Readonly<Record<Method, Handler>>;
+
+/** The handlers of a function file: the platform looks one up by the method of the request. */
+export function forEveryMethod(handle: Handler): FunctionHandlers {
+  return {
+    GET: handle,
+    HEAD: handle,
+    POST: handle,
+    PUT: handle,
+    PATCH: handle,
+    DELETE: handle,
+    OPTIONS: handle,
+  };
+}
+
 async function answer(load: RouteEntry['load'], call: Call): Promise<Response> {
   const { request, app } = call;
   if (request.method === 'OPTIONS') return preflight(request, app.config.allowedOrigins);
@@ -100,7 +115,7 @@ function findRoute(
  * The named segments of `/api/keys/:provider`, percent-decoded; undefined when the path has another form. A pattern
  * that ends in `/*` takes any rest and does not decode it.
  */
-export function matchPath(
+function matchPath(
   pattern: string,
   pathname: string,
 ): { readonly params: PathParams; readonly rest: string } | undefined {

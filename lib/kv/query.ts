@@ -85,11 +85,3 @@ export const fieldsOfHash = z
         words.flatMap((name, index) => (index % 2 === 0 ? [[name, words[index + 1] ?? ''] as const] : [])),
       ),
   );
-
-/** Every field of a hash with its text, in no particular order; none when there is no such hash. */
-export function readHash(key: string): Query<ReadonlyMap<string, string>> {
-  return query(
-    (pipeline) => pipeline.hgetall(key),
-    z.tuple([fieldsOfHash]).transform(([fields]) => fields),
-  );
-}

@@ -14,7 +14,7 @@ export type CheckRule = {
   readonly says: 'valid' | 'rejected' | 'unknown';
 };
 
-export type CatalogueEntry = {
+type CatalogueEntry = {
   readonly id: string;
   readonly name: string;
   /** What people use it for, in a few words. */

@@ -1,18 +1,9 @@
 import type { App } from '../../lib/http/call.ts';
-import { createRouter } from '../../lib/http/router.ts';
+import { createRouter, forEveryMethod } from '../../lib/http/router.ts';
 import { routes } from '../../lib/routes.ts';
 import type { HandlerModule } from './call.ts';
 
 /** Every route over an app that the test composed, in the form of a function file. */
 export function serveApp(app: App): HandlerModule {
-  const handle = createRouter(async () => app, routes, app.basePath);
-  return {
-    GET: handle,
-    HEAD: handle,
-    POST: handle,
-    PUT: handle,
-    PATCH: handle,
-    DELETE: handle,
-    OPTIONS: handle,
-  };
+  return forEveryMethod(createRouter(async () => app, routes, app.basePath));
 }
