@@ -76,7 +76,7 @@ export const JWKS_FRESH_MS = 10 * 60_000;
 /** From then on a caller waits for their renewal, unless the issuer is known to be down. */
 export const JWKS_OLD_MS = 60 * 60_000;
 /** How long keys are used on after the issuer has stopped answering. */
-export const JWKS_STALE_MS = DAY_MS;
+export const JWKS_STALE_MS = 24 * 60 * 60_000;
 /** The least time between two fetches for the sake of an unknown `kid`, whatever callers send. */
 export const JWKS_COOLDOWN_MS = 30_000;
 /** The least time between two tries of an issuer that does not answer. */
