@@ -1,6 +1,6 @@
 /**
  * Who may import what. `npm run lint` checks it, test/rules/import-rules.test.ts breaks each rule once, and
- * docs/decisions/11-import-rules.md says why this tool. Imports of types count, unless a rule says otherwise.
+ * docs/decisions/12-import-rules.md says why this tool. Imports of types count, unless a rule says otherwise.
  */
 
 /** A path into an npm package, found in node_modules or not. */
