@@ -5,7 +5,19 @@
 import { z } from 'zod';
 import type { AuditBounds } from './audit/audit-log.ts';
 import { ConfigError } from './errors.ts';
-import { MAX_AUDIT_ENTRIES, MAX_USAGE_AGE_DAYS } from './limits.ts';
+import {
+  DEFAULT_AUDIT_AGE_DAYS,
+  DEFAULT_AUDIT_ENTRIES,
+  DEFAULT_CALLS_PER_MINUTE,
+  DEFAULT_PROVIDER_TIMEOUT_SECONDS,
+  DEFAULT_USAGE_AGE_DAYS,
+  MAX_AUDIT_AGE_DAYS,
+  MAX_AUDIT_ENTRIES,
+  MAX_CALLS_PER_MINUTE,
+  MAX_PROVIDER_TIMEOUT_SECONDS,
+  MAX_USAGE_AGE_DAYS,
+  MIN_CRON_SECRET_CHARACTERS,
+} from './limits.ts';
 import type { LocalFiles } from './local/local-keys.ts';
 import { onboardingSteps, type StepDefinition } from './onboarding/onboarding-steps.ts';
 import { type ProviderId, providerIds } from './providers/catalogue.ts';
@@ -138,8 +150,8 @@ const variables = z.object({
   VAULT_KMS_KEY: optionalText,
   AWS_ROLE_ARN: optionalText,
   ALLOWED_ORIGINS: origins,
-  RATE_LIMIT_PER_MINUTE: wholeNumber(120, 1, 1_000_000),
-  PROVIDER_TIMEOUT_SECONDS: wholeNumber(120, 1, 800),
+  RATE_LIMIT_PER_MINUTE: wholeNumber(DEFAULT_CALLS_PER_MINUTE, 1, MAX_CALLS_PER_MINUTE),
+  PROVIDER_TIMEOUT_SECONDS: wholeNumber(DEFAULT_PROVIDER_TIMEOUT_SECONDS, 1, MAX_PROVIDER_TIMEOUT_SECONDS),
   ONBOARDING_STEPS: onboardingSteps,
   ONBOARDING_PROVIDERS: listOfProviders,
   ENV_FILE: z.string().default('.env'),
@@ -148,13 +160,16 @@ const variables = z.object({
     .string()
     .regex(/^[A-Za-z_][A-Za-z0-9_]*$/, 'must be the name of a variable')
     .optional(),
-  AUDIT_MAX_ENTRIES: wholeNumber(5_000, 1, MAX_AUDIT_ENTRIES),
-  AUDIT_MAX_AGE_DAYS: wholeNumber(90, 1, 3_650),
-  USAGE_MAX_AGE_DAYS: wholeNumber(400, 1, MAX_USAGE_AGE_DAYS),
+  AUDIT_MAX_ENTRIES: wholeNumber(DEFAULT_AUDIT_ENTRIES, 1, MAX_AUDIT_ENTRIES),
+  AUDIT_MAX_AGE_DAYS: wholeNumber(DEFAULT_AUDIT_AGE_DAYS, 1, MAX_AUDIT_AGE_DAYS),
+  USAGE_MAX_AGE_DAYS: wholeNumber(DEFAULT_USAGE_AGE_DAYS, 1, MAX_USAGE_AGE_DAYS),
   USAGE_PRICES: priceTable,
   LOG_EVERY_CALL: z.enum(['true', 'false'], 'must be true or false').optional(),
   TRACE_CONTEXT_TO: listOfProviders,
-  CRON_SECRET: z.string().min(16, 'must have at least 16 characters').optional(),
+  CRON_SECRET: z
+    .string()
+    .min(MIN_CRON_SECRET_CHARACTERS, `must have at least ${MIN_CRON_SECRET_CHARACTERS} characters`)
+    .optional(),
 });
 
 const operatorVariables = variables.pick({

@@ -8,11 +8,11 @@ import { callStart } from '../kv/erasure.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { Script } from '../kv/query.ts';
 import { log } from '../log.ts';
-import type { Answer, Send } from '../outgoing/send.ts';
+import type { Send } from '../outgoing/send.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 import type { Secret } from '../secret.ts';
 import type { Stages } from '../telemetry/stages.ts';
-import { type Metered, meterAnswer } from '../usage/meter.ts';
+import type { Metered } from '../usage/meter.ts';
 import { toModelName } from '../usage/model-name.ts';
 import { countUsage } from '../usage/usage-ledger.ts';
 import type { AuditAction, AuditEntry, AuditRoute } from './audit-entry.ts';
@@ -139,7 +139,11 @@ export function createJournals({
       redact: (secret) => void secrets.push(secret),
       defer: (script) => void deferred.push(script),
       meter: (send) => async (request) => {
-        const answer: Answer = await stages.time('provider', () => send(request));
+        // Calls that reach no provider do not load the parsers.
+        const [answer, { meterAnswer }] = await Promise.all([
+          stages.time('provider', () => send(request)),
+          import('../usage/meter.ts'),
+        ]);
         const metered = meterAnswer(answer, request.signal);
         answers.push(metered?.metered ?? Promise.resolve({ tokens: undefined, model: undefined }));
         return metered?.answer ?? answer;

@@ -2,10 +2,10 @@
  * Changes string members of a JSON text while it streams: bytes in, bytes out. Everything else stays as it is, invalid
  * UTF-8 included. At most one value of 64 KiB is held. Why no library does this: docs/decisions/10-links-as-they-stream.md
  */
+import { MAX_LINK_BYTES } from '../limits.ts';
 
-const MAX_VALUE_BYTES = 64 * 1024;
-/** `\u0061` is the longest way to write a character of a name. */
-const LONGEST_ESCAPE = 6;
+/** The longest way to write a character of a name. */
+const LONGEST_ESCAPE = '\\u0061'.length;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
@@ -32,7 +32,7 @@ export function changeMembers(
   let isWatched = false;
 
   function result(): Uint8Array {
-    const value = text.length > MAX_VALUE_BYTES ? undefined : parseString(text);
+    const value = text.length > MAX_LINK_BYTES ? undefined : parseString(text);
     const changed = value === undefined ? '' : change(value);
     if (changed !== undefined) return new TextEncoder().encode(JSON.stringify(changed));
     return Uint8Array.from([QUOTE, ...text, QUOTE]);
@@ -41,7 +41,7 @@ export function changeMembers(
   function inside(byte: number): 'goes on' | 'ends' {
     if (byte === QUOTE && !isEscaped) return 'ends';
     isEscaped = byte === BACKSLASH && !isEscaped;
-    if (text.length <= (isWatched ? MAX_VALUE_BYTES : longestName)) text.push(byte);
+    if (text.length <= (isWatched ? MAX_LINK_BYTES : longestName)) text.push(byte);
     return 'goes on';
   }
 

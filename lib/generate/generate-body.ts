@@ -1,7 +1,7 @@
 /** The body of `POST /api/generate`: a prompt, or a chat as the AI SDK's `useChat` sends it. */
 import type { UIMessage } from 'ai';
 import { z } from 'zod';
-import { MAX_MODEL_CHARACTERS } from '../limits.ts';
+import { MAX_REQUESTED_MODEL_CHARACTERS } from '../limits.ts';
 import { generatingProviders } from '../providers/catalogue.ts';
 
 const providerMetadata = z.record(z.string(), z.record(z.string(), z.json())).exactOptional();
@@ -54,7 +54,7 @@ const fields = z.strictObject({
   model: z
     .string()
     .regex(/^[\w@:-][\w@:.-]*(\/[\w@:-][\w@:.-]*)*$/, 'must be a model name')
-    .max(MAX_MODEL_CHARACTERS)
+    .max(MAX_REQUESTED_MODEL_CHARACTERS)
     .optional(),
   prompt: z.string().min(1).optional(),
   /** For a prompt only; a chat is always answered as a stream. */

@@ -3,11 +3,7 @@
  * name occurs twice, some parsers take the first and some the last.
  */
 import { visit } from 'jsonc-parser';
-
-/** How deep objects and arrays may nest. The parser recurses, so this also protects the stack. */
-const MAX_DEPTH = 64;
-/** How many values a text may hold, objects and arrays included. A list of token ids to embed is the longest use. */
-const MAX_VALUES = 1_500_000;
+import { MAX_GUARDED_BODY_DEPTH, MAX_GUARDED_BODY_VALUES } from '../limits.ts';
 
 /** `model`, `models`, `fallback_models`, in upper or lower case: some parsers ignore the case of names. */
 const MODEL_NAME = /(?:^|[^a-z])models?$/;
@@ -55,12 +51,12 @@ function findModels(text: string): ModelsInJson {
   /** Whether the next value belongs to a member that is called after models. */
   function isModelsValue(): boolean {
     values += 1;
-    if (values > MAX_VALUES) throw new CannotTell();
+    if (values > MAX_GUARDED_BODY_VALUES) throw new CannotTell();
     return member === undefined ? parents.at(-1)?.isModels === true : isModelName(member);
   }
 
   function open(isModels: boolean): void {
-    if (parents.length === MAX_DEPTH) throw new CannotTell();
+    if (parents.length === MAX_GUARDED_BODY_DEPTH) throw new CannotTell();
     parents.push({ member, isModels });
     member = undefined;
   }

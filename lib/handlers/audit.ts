@@ -4,7 +4,7 @@ import { type AuditEntry, auditFields } from '../audit/audit-entry.ts';
 import { type AuditPage, auditCursor, readAudit } from '../audit/audit-log.ts';
 import { userRoute } from '../http/endpoint.ts';
 import { json } from '../http/json.ts';
-import { DEFAULT_AUDIT_PAGE, MAX_AUDIT_PAGE } from '../limits.ts';
+import { DEFAULT_AUDIT_PAGE_ENTRIES, MAX_AUDIT_PAGE_ENTRIES } from '../limits.ts';
 
 const formats = ['json', 'csv', 'ndjson'] as const;
 type Format = (typeof formats)[number];
@@ -15,8 +15,11 @@ const auditQuery = z.strictObject({
     .string()
     .regex(/^\d{1,4}$/, 'must be a whole number')
     .transform(Number)
-    .refine((limit) => limit >= 1 && limit <= MAX_AUDIT_PAGE, `must be from 1 to ${MAX_AUDIT_PAGE}`)
-    .default(DEFAULT_AUDIT_PAGE),
+    .refine(
+      (limit) => limit >= 1 && limit <= MAX_AUDIT_PAGE_ENTRIES,
+      `must be from 1 to ${MAX_AUDIT_PAGE_ENTRIES}`,
+    )
+    .default(DEFAULT_AUDIT_PAGE_ENTRIES),
   /** Where the page before ended. */
   cursor: auditCursor.optional(),
   /** Default: what `Accept` asks for, else JSON. */

@@ -8,7 +8,7 @@ import { openStoredKeys } from '../keys/stored-keys.ts';
 import { callStart } from '../kv/erasure.ts';
 import { storeUnavailable } from '../kv/kv.ts';
 import { combineQueries, emptyQuery } from '../kv/query.ts';
-import { SESSION_TRIES } from '../limits.ts';
+import { MAX_SESSION_TRIES } from '../limits.ts';
 import { advance, describeSession } from '../onboarding/advance.ts';
 import { onboardingPatch } from '../onboarding/onboarding-schema.ts';
 import { API_KEYS_STEP } from '../onboarding/onboarding-steps.ts';
@@ -40,7 +40,7 @@ export const PATCH = userRoute({ body: onboardingPatch }, async ({ app, user, bo
     needsKeys ? readRecords(user, usefulProviders(app)) : emptyQuery,
   );
   let [session, records] = await app.admit(user, current);
-  for (let tries = 0; tries < SESSION_TRIES; tries += 1) {
+  for (let tries = 0; tries < MAX_SESSION_TRIES; tries += 1) {
     const next = advance(steps, session, patch, app.clock());
     if (next === undefined) return json(describeSession(steps, requiredProviders, session));
     if (records !== undefined) await assertUsableKeys(app, user, records);

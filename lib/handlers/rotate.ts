@@ -3,7 +3,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { Problem, type Reason } from '../errors.ts';
 import { publicRoute } from '../http/endpoint.ts';
 import { json } from '../http/json.ts';
-import { ROTATION_STEP_MS, ROTATION_STEP_USERS } from '../limits.ts';
+import { MAX_ROTATION_STEP_MS, MAX_ROTATION_STEP_USERS } from '../limits.ts';
 import { rotationStep } from '../rotation/rotation.ts';
 import type { RotationState } from '../rotation/rotation-state.ts';
 import type { Secret } from '../secret.ts';
@@ -19,7 +19,7 @@ export const GET = publicRoute(async ({ app, request }) => {
   const ring = await app.ring();
   const { outcome, state } = await rotationStep(
     { kv, ring, clock, auditBounds: config.audit },
-    { maxMs: ROTATION_STEP_MS, maxUsers: ROTATION_STEP_USERS },
+    { maxMs: MAX_ROTATION_STEP_MS, maxUsers: MAX_ROTATION_STEP_USERS },
   );
   return json({ outcome, currentKid: ring.currentKid, ...describeState(state) });
 });

@@ -1,7 +1,8 @@
 /** Cross-origin access for the configured browser origins (Fetch standard, section 3.3). Others get no CORS headers. */
+import { PREFLIGHT_LIFETIME_SECONDS } from '../limits.ts';
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE';
-const PREFLIGHT_LIFETIME_SECONDS = 600;
+
 /** The answer to a preflight, which carries no credential and is answered before anything is verified. */
 export function preflight(request: Request, allowedOrigins: readonly string[]): Response {
   const headers = new Headers({ vary: 'Origin, Access-Control-Request-Headers' });

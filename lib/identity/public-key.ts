@@ -23,7 +23,7 @@ export async function createPublicKey(text: string): Promise<JWTVerifyGetKey> {
     return fresh;
   };
   const key = await Promise.any(SAMPLE_ALGORITHMS.map(importFor));
-  if (isShortRsa(key)) throw new Error('RSA keys need 2048 bits or more');
+  if (isShortRsa(key)) throw new Error(`RSA keys need ${MIN_RSA_BITS} bits or more`);
   return ({ alg }) => importFor(alg);
 }
 

@@ -1,7 +1,7 @@
 /** From a session token to the user it names, or a refusal. Nothing of the token gets into an error. */
 import { decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { Problem, type Reason } from '../errors.ts';
-import { CLOCK_SKEW_SECONDS, MAX_TOKEN_CHARACTERS } from '../limits.ts';
+import { MAX_CLOCK_SKEW_SECONDS, MAX_TOKEN_CHARACTERS } from '../limits.ts';
 import type { Secret } from '../secret.ts';
 import { isUserId, type UserId } from './user-id.ts';
 
@@ -34,7 +34,7 @@ export function createTokenVerifier(expected: Expectations, findKey: JWTVerifyGe
     assertHeader(text);
     const payload = await verifySignatureAndTimes(text, expected, findKey, now);
     const { iat = Number.POSITIVE_INFINITY, azp, sub } = payload;
-    if (iat > now.getTime() / 1000 + CLOCK_SKEW_SECONDS) throw invalid('token_issued_in_future');
+    if (iat > now.getTime() / 1000 + MAX_CLOCK_SKEW_SECONDS) throw invalid('token_issued_in_future');
     if (expected.authorizedParties.length > 0 && !expected.authorizedParties.includes(String(azp))) {
       throw invalid('token_party_wrong');
     }
@@ -67,7 +67,7 @@ async function verifySignatureAndTimes(
       issuer,
       ...(audience.length > 0 ? { audience: [...audience] } : {}),
       requiredClaims: ['iss', 'sub', 'exp', 'iat'],
-      clockTolerance: CLOCK_SKEW_SECONDS,
+      clockTolerance: MAX_CLOCK_SKEW_SECONDS,
       currentDate: now,
     });
     return payload;

@@ -3,7 +3,7 @@ import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
 import type { CallStart } from '../kv/erasure.ts';
 import { type Kv, storeUnavailable } from '../kv/kv.ts';
-import { SAVE_TRIES, STATUS_TRIES } from '../limits.ts';
+import { MAX_SAVE_TRIES, MAX_STATUS_TRIES } from '../limits.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 import type { KeyRecord, KeyStatus, StoredRecord } from '../vault/key-record.ts';
 import { type RecordEntry, readRecords, replaceRecord } from '../vault/records.ts';
@@ -23,7 +23,7 @@ export async function saveRecord(
   { former, start, clock }: SaveContext,
 ): Promise<{ readonly record: KeyRecord; readonly former: RecordEntry | undefined }> {
   let current = former;
-  for (let tries = 0; tries < SAVE_TRIES; tries += 1) {
+  for (let tries = 0; tries < MAX_SAVE_TRIES; tries += 1) {
     const now = clock().toISOString();
     const record: KeyRecord = {
       v: 1,
@@ -63,7 +63,7 @@ export async function writeStatus(
 ): Promise<void> {
   const { version, updatedAt } = used.record;
   let { text, record }: StoredRecord = used;
-  for (let tries = 0; tries < STATUS_TRIES; tries += 1) {
+  for (let tries = 0; tries < MAX_STATUS_TRIES; tries += 1) {
     if (record?.version !== version || record.updatedAt !== updatedAt) return;
     const outcome = await kv.run(replaceRecord(user, provider, text, { ...record, status }));
     if (outcome === 'replaced') return;

@@ -1,7 +1,6 @@
 /** What a person sends to save a key. */
 import { z } from 'zod';
-
-const MAX_KEY_CHARACTERS = 4_096;
+import { MAX_KEY_CHARACTERS } from '../limits.ts';
 
 /**
  * White space around a pasted key goes; what cannot stand in an HTTP header field (RFC 9110, section 5.5) is

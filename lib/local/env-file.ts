@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { Problem } from '../errors.ts';
+import { MAX_ENV_FILE_TRIES } from '../limits.ts';
 import { setVariable } from './env-text.ts';
 import { onlyChanged } from './verify-change.ts';
 
@@ -13,8 +14,6 @@ export type EnvFileState = { readonly usable: boolean; readonly text: string | u
 
 /** Only its owner can read what holds keys. */
 const MODE = 0o600;
-/** How often a change starts again because the file was changed by somebody else meanwhile. */
-const TRIES = 5;
 
 /** The file as it is now. A symbolic link is not followed, and nothing that is not a plain file is read. */
 export async function readEnvFile(path: string): Promise<EnvFileState> {
@@ -88,7 +87,7 @@ export async function prepareChange(path: string, wanted: Wanted): Promise<Prepa
       drop,
       finish: () =>
         guard(path, drop, async () => {
-          for (let tries = 0; tries < TRIES; tries += 1) {
+          for (let tries = 0; tries < MAX_ENV_FILE_TRIES; tries += 1) {
             // An editor knows nothing of the lock.
             if ((await readEnvFile(path)).text === state.text) return rename(draft, path);
             state = await write(await readEnvFile(path));

@@ -6,12 +6,11 @@
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
 import { Problem } from '../errors.ts';
-import { ENV_FILE_LOCK_TIMEOUT_MS } from '../limits.ts';
+import { ENV_FILE_LOCK_TIMEOUT_MS, MAX_LOCK_WAIT_MS, MIN_LOCK_WAIT_MS } from '../limits.ts';
 import { envFileRefused } from './env-file.ts';
 
+/** An error code of SQLite. */
 const SQLITE_BUSY = 5;
-const SHORTEST_WAIT_MS = 2;
-const LONGEST_WAIT_MS = 40;
 
 /**
  * Waits until nobody holds the lock of `path` and holds it until the returned function is called. The empty file
@@ -24,9 +23,9 @@ export async function lockFile(path: string): Promise<() => void> {
   const deadline = performance.now() + ENV_FILE_LOCK_TIMEOUT_MS;
   try {
     for (
-      let longest = SHORTEST_WAIT_MS;
+      let longest = MIN_LOCK_WAIT_MS;
       !take(lock, path);
-      longest = Math.min(2 * longest, LONGEST_WAIT_MS)
+      longest = Math.min(2 * longest, MAX_LOCK_WAIT_MS)
     ) {
       if (performance.now() > deadline)
         throw new Problem('env_file_busy', { headers: { 'retry-after': '1' } });

@@ -1,7 +1,6 @@
 /** Which steps an app leads its users through: the default, and the operator's own list. */
 import { z } from 'zod';
-
-const MAX_STEPS = 20;
+import { MAX_ONBOARDING_STEPS } from '../limits.ts';
 
 /** The step the server itself judges: completed only with the keys it asks for. */
 export const API_KEYS_STEP = 'api-keys';
@@ -30,7 +29,7 @@ const definition = z.strictObject(
 const definitions = z
   .array(definition, 'must be a JSON list of steps')
   .min(1, 'must have at least one step')
-  .max(MAX_STEPS, `must have at most ${MAX_STEPS} steps`)
+  .max(MAX_ONBOARDING_STEPS, `must have at most ${MAX_ONBOARDING_STEPS} steps`)
   .refine(
     (steps) => new Set(steps.map(({ id }) => id)).size === steps.length,
     'must not have the same "id" twice',

@@ -1,9 +1,6 @@
 /** What an app may keep with a step: one small JSON object. Runs in the browser too. */
 import { z } from 'zod';
-
-const STEP_DATA_MAX_BYTES = 16 * 1024;
-/** Deeper than any form, and far from where recursive readers run out of stack. */
-const MAX_DEPTH = 32;
+import { MAX_STEP_DATA_BYTES, MAX_STEP_DATA_DEPTH } from '../limits.ts';
 
 type Place = { readonly value: unknown; readonly path: readonly (string | number)[] };
 
@@ -38,13 +35,14 @@ function findComplaint(
       return { message: 'must be a number that JSON can hold', path };
     }
     if (typeof value !== 'object' || value === null) continue;
-    if (path.length >= MAX_DEPTH) return { message: `must have at most ${MAX_DEPTH} levels`, path: [] };
+    if (path.length >= MAX_STEP_DATA_DEPTH)
+      return { message: `must have at most ${MAX_STEP_DATA_DEPTH} levels`, path: [] };
     for (const [name, inner] of Object.entries(value)) {
       if (name === '__proto__') return { message: 'must not be used as a name', path: [...path, name] };
       open.push({ value: inner, path: [...path, Array.isArray(value) ? Number(name) : name] });
     }
   }
   const bytes = new TextEncoder().encode(JSON.stringify(root) ?? '').length;
-  if (bytes <= STEP_DATA_MAX_BYTES) return undefined;
-  return { message: `must have at most ${STEP_DATA_MAX_BYTES} bytes as JSON`, path: [] };
+  if (bytes <= MAX_STEP_DATA_BYTES) return undefined;
+  return { message: `must have at most ${MAX_STEP_DATA_BYTES} bytes as JSON`, path: [] };
 }

@@ -4,9 +4,7 @@
  */
 
 import { performance } from 'node:perf_hooks';
-
-/** However busy the process is, this many times the deadline is the end. */
-const MOST_PATIENCE = 10;
+import { MAX_WALL_CLOCK_FACTOR, MIN_DEADLINE_CHECK_MS } from '../limits.ts';
 
 export type Deadline = { readonly signal: AbortSignal; clear(): void };
 
@@ -19,9 +17,10 @@ export function startDeadline(timeoutMs: number): Deadline {
 
   function check(): void {
     const waitedMs = performance.eventLoopUtilization(utilization).idle;
-    const isOver = waitedMs >= timeoutMs || performance.now() - startedAt >= MOST_PATIENCE * timeoutMs;
+    const isOver =
+      waitedMs >= timeoutMs || performance.now() - startedAt >= MAX_WALL_CLOCK_FACTOR * timeoutMs;
     if (isOver) controller.abort();
-    else timer = setTimeout(check, Math.max(timeoutMs - waitedMs, 10));
+    else timer = setTimeout(check, Math.max(timeoutMs - waitedMs, MIN_DEADLINE_CHECK_MS));
   }
 
   return { signal: controller.signal, clear: () => clearTimeout(timer) };

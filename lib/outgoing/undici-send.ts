@@ -1,7 +1,7 @@
 /** `Send` for Node. A third of the CPU of global `fetch` for the same exchange; see bench/. */
 import { Readable } from 'node:stream';
 import { Agent, errors, request } from 'undici';
-import { CONNECT_TIMEOUT_MS } from '../limits.ts';
+import { CONNECT_TIMEOUT_MS, KEEP_ALIVE_MS } from '../limits.ts';
 import { startDeadline } from './idle-time-deadline.ts';
 import { type Send, SendError } from './send.ts';
 
@@ -13,7 +13,7 @@ export function createUndiciSend(pool: { readonly connections?: number } = {}): 
   const dispatcher = new Agent({
     ...pool,
     connect: { timeout: CONNECT_TIMEOUT_MS },
-    keepAliveTimeout: 10_000,
+    keepAliveTimeout: KEEP_ALIVE_MS,
     allowH2: false,
   });
   return async (outgoing) => {

@@ -1,8 +1,7 @@
 /** A provider's error answer to a call of ours, as a problem of ours. On the gateway it passes as it is instead. */
 import { z } from 'zod';
 import { Problem, type ProblemCode } from '../errors.ts';
-
-const MAX_MESSAGE_CHARACTERS = 500;
+import { MAX_PROVIDER_MESSAGE_CHARACTERS } from '../limits.ts';
 
 /** The shapes in which providers say what was wrong. */
 const errorBody = z.union([
@@ -23,7 +22,9 @@ export function providerRefusal(
   return new Problem(refusalCode(status), {
     members: {
       upstreamStatus: status,
-      ...(message === undefined ? {} : { providerMessage: redact(message).slice(0, MAX_MESSAGE_CHARACTERS) }),
+      ...(message === undefined
+        ? {}
+        : { providerMessage: redact(message).slice(0, MAX_PROVIDER_MESSAGE_CHARACTERS) }),
     },
     ...(retryAfter ? { headers: { 'retry-after': redact(retryAfter) } } : {}),
   });

@@ -1,8 +1,6 @@
 /** The pieces by which a key is known again in a text. */
+import { KEY_WINDOW_CHARACTERS } from '../limits.ts';
 import { undoEscapes } from './undo-escapes.ts';
-
-/** Characters in a row that are evidence of a key. */
-export const WINDOW = 10;
 
 /** Every ten characters in a row, in lower case, of the key and of the forms it is echoed in. */
 export async function keyWindows(key: string): Promise<ReadonlySet<string>> {
@@ -18,7 +16,8 @@ export async function keyWindows(key: string): Promise<ReadonlySet<string>> {
   const windows = new Set<string>();
   for (const form of forms) {
     const folded = form.toLowerCase();
-    for (let at = 0; at + WINDOW <= folded.length; at += 1) windows.add(folded.slice(at, at + WINDOW));
+    for (let at = 0; at + KEY_WINDOW_CHARACTERS <= folded.length; at += 1)
+      windows.add(folded.slice(at, at + KEY_WINDOW_CHARACTERS));
   }
   return windows;
 }

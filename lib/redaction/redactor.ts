@@ -2,19 +2,20 @@
  * Taking a key out of what a provider says about it: providers echo keys in errors, whole, cut, masked, encoded or
  * hashed. Time is linear in the text, which is the provider's, and a caller can make a provider echo a long one.
  */
+import {
+  KEY_WINDOW_CHARACTERS,
+  MAX_MASKED_PIECE_CHARACTERS,
+  MIN_MASKED_PIECE_CHARACTERS,
+  MIN_MASKED_PIECE_IN_WORD_CHARACTERS,
+} from '../limits.ts';
 import type { Secret } from '../secret.ts';
-import { keyWindows, WINDOW } from './key-windows.ts';
+import { keyWindows } from './key-windows.ts';
 import { undoEscapes } from './undo-escapes.ts';
 
 const REPLACEMENT = '[key]';
 /** What providers put in the place of the middle of a key. */
 const MASK = /(?:[*•·…●∗＊█■]|\.{2,}|#{3,}|x{4,})+|[[(<{](?:hidden|masked|redacted|truncated)[\])>}]/gi;
 const BRACKETS = new Set(['[]', '()', '<>', '{}']);
-/** Beside a mask, shorter pieces are no evidence of a key; in the middle of a longer word, more is needed. */
-const LEAST_PIECE = 2;
-const LEAST_PIECE_WITHIN_WORD = 4;
-/** A longer piece is found without a mask beside it. */
-const LONGEST_PIECE = 16;
 /** The end of a key told in words: "ending in abcd". */
 const TOLD_END =
   /\b(?:end(?:s|ing) (?:in|with)|last (?:four|4)(?: \w{1,20})?(?: are| is)?:?)\s{1,4}["'`(]{0,2}([\w-]{2,64})/gi;
@@ -42,7 +43,7 @@ export async function createRedactor(key: Secret): Promise<(text: string) => str
     const marked = new Uint8Array(text.length);
     for (const { plain, starts } of undoEscapes(text)) {
       const mark: Mark = (start, end) => marked.fill(1, starts[start], starts[end]);
-      if (value.length < WINDOW) markWhole(plain, value, mark);
+      if (value.length < KEY_WINDOW_CHARACTERS) markWhole(plain, value, mark);
       const folded = fold(plain);
       markWindows(folded, windows, mark);
       markMasked(folded, fold(value), mark);
@@ -59,8 +60,8 @@ function markWhole(text: string, value: string, mark: Mark): void {
 }
 
 function markWindows(text: string, windows: ReadonlySet<string>, mark: Mark): void {
-  for (let at = 0; at + WINDOW <= text.length; at += 1) {
-    if (windows.has(text.slice(at, at + WINDOW))) mark(at, at + WINDOW);
+  for (let at = 0; at + KEY_WINDOW_CHARACTERS <= text.length; at += 1) {
+    if (windows.has(text.slice(at, at + KEY_WINDOW_CHARACTERS))) mark(at, at + KEY_WINDOW_CHARACTERS);
   }
 }
 
@@ -90,9 +91,9 @@ function markToldEnd(text: string, value: string, mark: Mark): void {
 
 /** How many characters at the end of `word` are a beginning of the key. */
 function lengthOfBeginning(word: string, value: string): number {
-  for (let length = word.length; length >= LEAST_PIECE; length -= 1) {
+  for (let length = word.length; length >= MIN_MASKED_PIECE_CHARACTERS; length -= 1) {
     const isWholeWord = length === word.length;
-    if (!isWholeWord && length < LEAST_PIECE_WITHIN_WORD) return 0;
+    if (!isWholeWord && length < MIN_MASKED_PIECE_IN_WORD_CHARACTERS) return 0;
     if (value.startsWith(word.slice(-length))) return length;
   }
   return 0;
@@ -100,24 +101,26 @@ function lengthOfBeginning(word: string, value: string): number {
 
 /** How many characters at the start of `word` are, dashes left aside, an end of the key. */
 function lengthOfEnding(word: string, value: string): number {
-  for (let length = word.length; length >= LEAST_PIECE; length -= 1) {
+  for (let length = word.length; length >= MIN_MASKED_PIECE_CHARACTERS; length -= 1) {
     const isWholeWord = length === word.length;
-    if (!isWholeWord && length < LEAST_PIECE_WITHIN_WORD) return 0;
+    if (!isWholeWord && length < MIN_MASKED_PIECE_IN_WORD_CHARACTERS) return 0;
     const piece = word.slice(0, length).replace(/^-+/, '');
-    if (piece.length >= LEAST_PIECE && value.endsWith(piece)) return length;
+    if (piece.length >= MIN_MASKED_PIECE_CHARACTERS && value.endsWith(piece)) return length;
   }
   return 0;
 }
 
 function wordBefore(text: string, end: number, ofWords: ReadonlySet<string>): string {
   let start = end;
-  while (end - start < LONGEST_PIECE && start > 0 && ofWords.has(text.charAt(start - 1))) start -= 1;
+  while (end - start < MAX_MASKED_PIECE_CHARACTERS && start > 0 && ofWords.has(text.charAt(start - 1)))
+    start -= 1;
   return text.slice(start, end);
 }
 
 function wordAfter(text: string, start: number, ofWords: ReadonlySet<string>): string {
   let end = start;
-  while (end - start < LONGEST_PIECE && end < text.length && ofWords.has(text.charAt(end))) end += 1;
+  while (end - start < MAX_MASKED_PIECE_CHARACTERS && end < text.length && ofWords.has(text.charAt(end)))
+    end += 1;
   return text.slice(start, end);
 }
 

@@ -1,4 +1,5 @@
 /** What a text says once its escapes are undone, and where in the text each character of that stands. */
+import { MAX_ESCAPE_LAYERS } from '../limits.ts';
 
 export type View = {
   readonly plain: string;
@@ -8,8 +9,6 @@ export type View = {
 
 /** JSON's, percent-encoding and HTML's, of ASCII and what else has four hexadecimal digits. */
 const ESCAPE = /\\(?:u([0-9a-f]{4})|(["\\/bfnrt]))|%([2-7][0-9a-f])|&#(?:x([0-9a-f]{1,4})|([0-9]{1,5}));/gi;
-/** JSON within JSON, and a percent sign that was encoded in turn. */
-const MOST_LAYERS = 3;
 
 /** The text with one layer of escapes undone, with two, and so on; there is always a first view. */
 export function undoEscapes(text: string): readonly View[] {
@@ -17,7 +16,7 @@ export function undoEscapes(text: string): readonly View[] {
   for (let at = 0; at <= text.length; at += 1) starts[at] = at;
   let last = undoLayer({ plain: text, starts });
   const views = [last];
-  while (views.length < MOST_LAYERS) {
+  while (views.length < MAX_ESCAPE_LAYERS) {
     const next = undoLayer(last);
     if (next.plain.length === last.plain.length) break;
     views.push(next);

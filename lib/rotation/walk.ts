@@ -7,10 +7,10 @@ import { callStart } from '../kv/erasure.ts';
 import { type Kv, storeUnavailable } from '../kv/kv.ts';
 import { combineQueries } from '../kv/query.ts';
 import {
+  MAX_ROTATION_REQUEST_USERS,
+  MAX_ROTATION_REQUESTS,
+  MAX_ROTATION_TRIES,
   MAX_ROTATION_WRITE_CHARACTERS,
-  ROTATION_REQUESTS_AT_ONCE,
-  ROTATION_TRIES,
-  ROTATION_USERS_PER_REQUEST,
 } from '../limits.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 import { openKey, sealKey } from '../vault/envelope.ts';
@@ -42,7 +42,7 @@ export async function walkPage(
 ): Promise<{ readonly cursor: string; readonly tally: Tally }> {
   const page = await walk.kv.run(scanUsers(cursor));
   let tally = EMPTY_TALLY;
-  for (const groups of chunk(chunk(page.users, ROTATION_USERS_PER_REQUEST), ROTATION_REQUESTS_AT_ONCE)) {
+  for (const groups of chunk(chunk(page.users, MAX_ROTATION_REQUEST_USERS), MAX_ROTATION_REQUESTS)) {
     const parts = await Promise.all(groups.map((users) => walkUsers(walk, users)));
     tally = parts.reduce(addTallies, tally);
   }
@@ -56,7 +56,7 @@ async function walkUsers(walk: Walk, users: readonly UserId[]): Promise<Tally> {
     walk.kv,
     users.filter((user) => !withRecords.has(user)),
   );
-  const tally = await walkRecords(walk, records, ROTATION_TRIES);
+  const tally = await walkRecords(walk, records, MAX_ROTATION_TRIES);
   return { ...tally, users: users.length };
 }
 

@@ -2,14 +2,12 @@
  * Keeps a JSON answer while it passes by, within a fixed amount of memory, and parses what it kept. An answer that is
  * too long to keep is read from its end: providers write the token counts behind the text, images and vectors.
  */
-
-/** The most that is kept of one answer. A chat answer is far below it; images and vectors can be above. */
-const MAX_KEPT_BYTES = 1024 * 1024;
-/** What is left of a longer answer is at least this much of its end. */
-const MIN_END_BYTES = 64 * 1024;
-/** How many places in the end of a longer answer are tried, and of how long a text. Bounds the time it takes. */
-const MAX_TRIES = 8;
-const MAX_TRIED_CHARACTERS = 64 * 1024;
+import {
+  MAX_METERED_BYTES,
+  MAX_METERED_END_CHARACTERS,
+  MAX_METERED_END_TRIES,
+  MIN_METERED_END_BYTES,
+} from '../limits.ts';
 
 const decoder = new TextDecoder();
 
@@ -20,9 +18,9 @@ export class JsonEnd {
 
   /** Copies the chunk, so that no buffer of the connection stays in memory because of it. */
   append(chunk: Uint8Array): void {
-    if (this.#length + chunk.length > MAX_KEPT_BYTES) this.#keepEnd(MIN_END_BYTES);
-    if (this.#length + chunk.length > MAX_KEPT_BYTES) this.#keepEnd(0);
-    const part = chunk.subarray(-MAX_KEPT_BYTES);
+    if (this.#length + chunk.length > MAX_METERED_BYTES) this.#keepEnd(MIN_METERED_END_BYTES);
+    if (this.#length + chunk.length > MAX_METERED_BYTES) this.#keepEnd(0);
+    const part = chunk.subarray(-MAX_METERED_BYTES);
     this.#reserve(this.#length + part.length);
     this.#kept.set(part, this.#length);
     this.#length += part.length;
@@ -46,7 +44,7 @@ export class JsonEnd {
 
   #reserve(bytes: number): void {
     if (bytes <= this.#kept.length) return;
-    const larger = new Uint8Array(Math.min(MAX_KEPT_BYTES, Math.max(bytes, 2 * this.#kept.length)));
+    const larger = new Uint8Array(Math.min(MAX_METERED_BYTES, Math.max(bytes, 2 * this.#kept.length)));
     larger.set(this.#kept.subarray(0, this.#length));
     this.#kept = larger;
   }
@@ -72,9 +70,9 @@ const MEMBER = /[{,]\s*("(?:usage|usageMetadata|model|modelVersion)"\s*:)/g;
  * object. A member that is nested deeper leaves a closing bracket too many, so its counts are never taken.
  */
 export function parseEnd(text: string): unknown {
-  const end = text.slice(-MAX_TRIED_CHARACTERS).trimEnd();
+  const end = text.slice(-MAX_METERED_END_CHARACTERS).trimEnd();
   const opening = end.endsWith(']') ? '[{' : '{';
-  const members = [...end.matchAll(MEMBER)].slice(-MAX_TRIES);
+  const members = [...end.matchAll(MEMBER)].slice(-MAX_METERED_END_TRIES);
   for (const { 0: match, 1: name = '', index } of members) {
     const parsed = parseJson(opening + end.slice(index + match.length - name.length));
     if (parsed !== undefined) return parsed;

@@ -3,6 +3,7 @@
  * amount of each answer, and does not estimate: an answer without counts is a call without counts.
  */
 import { createParser } from 'eventsource-parser';
+import { MAX_METERED_EVENT_CHARACTERS, MAX_READ_AHEAD_CHUNKS } from '../limits.ts';
 import type { Answer } from '../outgoing/send.ts';
 import { JsonEnd, parseEnd, parseJson } from './json-end.ts';
 import {
@@ -14,12 +15,6 @@ import {
 } from './token-figures.ts';
 
 export type { Metered } from './token-figures.ts';
-
-/**
- * The most characters of one server-sent event that are kept. A longer event is left out; those after it are read.
- * The largest that carry counts are events with a whole image in base64.
- */
-const MAX_EVENT_CHARACTERS = 4 * 1024 * 1024;
 
 /**
  * The answer, with a body to be read in place of the given one, and what it reported. `metered` resolves once the
@@ -53,9 +48,6 @@ type Reader = {
   readonly readAhead: number;
 };
 
-/** Lets a short answer come to its end at once, whenever the caller reads it. A longer one waits for the caller. */
-const WHOLE_ANSWER_CHUNKS = 2;
-
 function createReader(headers: Headers): Reader | undefined {
   if ((headers.get('content-encoding') ?? 'identity') !== 'identity') return undefined;
   const type = headers.get('content-type') ?? '';
@@ -69,7 +61,7 @@ function createReader(headers: Headers): Reader | undefined {
 function readJson(rootsOf: (kept: JsonEnd, isComplete: boolean) => readonly unknown[]): Reader {
   const kept = new JsonEnd();
   return {
-    readAhead: WHOLE_ANSWER_CHUNKS,
+    readAhead: MAX_READ_AHEAD_CHUNKS,
     feed: (bytes) => kept.append(bytes),
     end(isComplete) {
       let tokens: TokenFigures | undefined;
@@ -138,7 +130,7 @@ function readEvents(): Reader {
     parser.feed(text);
     // Comments that keep a connection open end in a blank line too, but are not events.
     if (text.endsWith('\n\n')) heldCharacters = 0;
-    if (heldCharacters <= MAX_EVENT_CHARACTERS) return;
+    if (heldCharacters <= MAX_METERED_EVENT_CHARACTERS) return;
     parser.reset();
     heldCharacters = 0;
     isSkipping = true;

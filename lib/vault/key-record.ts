@@ -1,6 +1,6 @@
 /** What is stored for one user and one provider: the envelope, and what the user may see of it. */
 import { z } from 'zod';
-import { HINT_CHARACTERS, MIN_KEY_CHARACTERS_FOR_HINT } from '../limits.ts';
+import { HINT_CHARACTERS, MIN_HINTED_KEY_CHARACTERS } from '../limits.ts';
 
 export const keyStatus = z.enum(['valid', 'unverified', 'invalid']);
 export type KeyStatus = z.infer<typeof keyStatus>;
@@ -32,5 +32,5 @@ export function parseStoredRecord(text: string): StoredRecord {
 
 /** The last four characters; empty for a short key, of which they would be a large part. */
 export function hintOf(key: string): string {
-  return key.length < MIN_KEY_CHARACTERS_FOR_HINT ? '' : key.slice(-HINT_CHARACTERS);
+  return key.length < MIN_HINTED_KEY_CHARACTERS ? '' : key.slice(-HINT_CHARACTERS);
 }

@@ -5,12 +5,10 @@
 import type { KMSClientConfig } from '@aws-sdk/client-kms';
 import { z } from 'zod';
 import { Problem } from '../errors.ts';
-import { KMS_TIMEOUT_MS } from '../limits.ts';
+import { KMS_TIMEOUT_MS, MAX_KMS_TRIES } from '../limits.ts';
 import { log } from '../log.ts';
 import { checkMasterKey } from './master-keys.ts';
 import { type UnwrapKeys, type WrappedKeys, WrappedKeysError } from './wrapped-keys.ts';
-
-const ATTEMPTS = 3;
 
 /**
  * Part of what KMS authenticates (its encryption context): a ciphertext made for another purpose or another `kid`
@@ -23,7 +21,7 @@ export const unwrapWithKms: UnwrapKeys = async (wrapped) => {
   const { DecryptCommand, KMSClient } = await import('@aws-sdk/client-kms');
   const client = new KMSClient({
     region: wrapped.region,
-    maxAttempts: ATTEMPTS,
+    maxAttempts: MAX_KMS_TRIES,
     requestHandler: { connectionTimeout: KMS_TIMEOUT_MS, requestTimeout: KMS_TIMEOUT_MS },
     ...(await credentialsOf(wrapped)),
   });
