@@ -32,8 +32,8 @@ function toRange({ from, to }: z.infer<typeof usageQuery>, now: Date): UsageRang
   const last = to ?? now.toISOString().slice(0, 'YYYY-MM-DD'.length);
   const earliest = daysBefore(last, MAX_USAGE_DAYS - 1);
   const requested = from ?? daysBefore(last, DEFAULT_USAGE_DAYS - 1);
-  const [, from = requested] = [requested, earliest].sort();
-  return { from, to: last };
+  const [, first = last] = [requested, earliest].sort();
+  return { from: first, to: last };
 }
 
 function daysBefore(day: string, days: number): string {
