@@ -232,8 +232,8 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly variables: readonly string[];
 
-  constructor(complaints: readonly { readonly variable: string; readonly complaint: string }[]) {
-    super(complaints.map(({ variable, complaint }) => `${variable}: ${complaint}`).join('; '));
-    this.variables = complaints.map(({ variable }) => variable);
+  constructor(issues: readonly { readonly variable: string; readonly message: string }[]) {
+    super(issues.map(({ variable, message }) => `${variable}: ${message}`).join('; '));
+    this.variables = issues.map(({ variable }) => variable);
   }
 }

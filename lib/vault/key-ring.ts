@@ -50,8 +50,8 @@ export async function loadKeyRing(
   return importKeys([first, ...rest]);
 }
 
-function refused(complaint: string): ConfigError {
-  return new ConfigError([{ variable: 'VAULT_KEYS_KMS', complaint }]);
+function refused(message: string): ConfigError {
+  return new ConfigError([{ variable: 'VAULT_KEYS_KMS', message }]);
 }
 
 async function importKeys(keys: readonly [MasterKey, ...MasterKey[]]): Promise<KeyRing> {

@@ -10,27 +10,27 @@ export type VaultSettings = {
   readonly wrappedKeys: WrappedKeys | undefined;
 };
 
-type Complaint = { readonly variable: string; readonly complaint: string };
+type ConfigIssue = { readonly variable: string; readonly message: string };
 
-/** Empty variables must be left out before. When there are complaints the settings are of no use. */
+/** Empty variables must be left out before. When there are issues the settings are of no use. */
 export function readVaultSettings(set: Readonly<Record<string, string | undefined>>): {
   readonly settings: VaultSettings;
-  readonly complaints: readonly Complaint[];
+  readonly issues: readonly ConfigIssue[];
 } {
-  const complaints: Complaint[] = [];
+  const issues: ConfigIssue[] = [];
   const attempt = <T>(variable: string, read: () => T): T | undefined => {
     try {
       return read();
     } catch (error) {
-      complaints.push({ variable, complaint: error instanceof Error ? error.message : 'is malformed' });
+      issues.push({ variable, message: error instanceof Error ? error.message : 'is malformed' });
       return undefined;
     }
   };
   const { VAULT_KEYS, VAULT_KEYS_KMS, VAULT_KMS_KEY, AWS_ROLE_ARN } = set;
   if (VAULT_KEYS !== undefined) attempt('VAULT_KEYS', () => parseMasterKeys(VAULT_KEYS));
-  else if (VAULT_KEYS_KMS === undefined) complaints.push({ variable: 'VAULT_KEYS', complaint: 'is missing' });
+  else if (VAULT_KEYS_KMS === undefined) issues.push({ variable: 'VAULT_KEYS', message: 'is missing' });
   const vaultKeys = new Secret(VAULT_KEYS ?? '');
-  if (VAULT_KEYS_KMS === undefined) return { settings: { vaultKeys, wrappedKeys: undefined }, complaints };
+  if (VAULT_KEYS_KMS === undefined) return { settings: { vaultKeys, wrappedKeys: undefined }, issues };
 
   const entries = attempt('VAULT_KEYS_KMS', () => parseWrappedKeys(VAULT_KEYS_KMS));
   const region = attempt('VAULT_KMS_KEY', () => regionOfKmsKey(VAULT_KMS_KEY));
@@ -38,5 +38,5 @@ export function readVaultSettings(set: Readonly<Record<string, string | undefine
     entries && region && VAULT_KMS_KEY
       ? { entries, kmsKey: VAULT_KMS_KEY, region, roleArn: AWS_ROLE_ARN }
       : undefined;
-  return { settings: { vaultKeys, wrappedKeys }, complaints };
+  return { settings: { vaultKeys, wrappedKeys }, issues };
 }
