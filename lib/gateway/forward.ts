@@ -2,7 +2,7 @@
 import { Problem } from '../errors.ts';
 import { bodyTooLarge } from '../http/json.ts';
 import { MAX_PROVIDER_ERROR_BYTES, MAX_PROXY_REQUEST_BYTES, PROVIDER_IDLE_TIMEOUT_MS } from '../limits.ts';
-import { readCapped } from '../outgoing/read-capped.ts';
+import { readWithLimit } from '../outgoing/read-with-limit.ts';
 import type { Answer } from '../outgoing/send.ts';
 import type { Provider } from '../providers/catalogue.ts';
 import { credentialHeader } from '../providers/credential.ts';
@@ -118,7 +118,7 @@ async function readErrorText(answer: Answer): Promise<string | undefined> {
     await answer.body.cancel();
     return undefined;
   }
-  const bytes = await readCapped(answer.body, MAX_PROVIDER_ERROR_BYTES);
+  const bytes = await readWithLimit(answer.body, MAX_PROVIDER_ERROR_BYTES);
   return bytes === undefined || bytes.includes(0) ? undefined : new TextDecoder().decode(bytes);
 }
 

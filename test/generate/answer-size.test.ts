@@ -6,7 +6,7 @@ import {
   MAX_PROVIDER_ERROR_BYTES,
   MAX_PROVIDER_EVENT_BYTES,
 } from '../../lib/limits.ts';
-import { capAnswer } from '../../lib/outgoing/cap-answer.ts';
+import { limitAnswerBody } from '../../lib/outgoing/provider-fetch.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -100,7 +100,7 @@ describe('events end', () => {
       },
     });
     const headers = new Headers({ 'content-type': 'text/event-stream; charset=utf-8' });
-    return (await new Response(capAnswer({ status: 200, headers, body })).bytes()).length;
+    return (await new Response(limitAnswerBody({ status: 200, headers, body })).bytes()).length;
   }
   const line = `data: ${'a'.repeat(HALF)}`;
 
