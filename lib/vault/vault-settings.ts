@@ -1,18 +1,18 @@
-/** Where the master keys come from, as the environment says it. Complaints name variables and never a value. */
+/** Reads the master-key settings from the environment. Messages name variables and never contain a value. */
 import { Secret } from '../secret.ts';
 import { parseMasterKeys } from './master-keys.ts';
 import { parseWrappedKeys, regionOfKmsKey, type WrappedKeys } from './wrapped-keys.ts';
 
 export type VaultSettings = {
-  /** The text of `VAULT_KEYS`, known to be well-formed; empty when there are only wrapped keys. */
+  /** The validated text of `VAULT_KEYS`; empty if there are only wrapped keys. */
   readonly vaultKeys: Secret;
-  /** `VAULT_KEYS_KMS`: keys that come before those of `VAULT_KEYS`. */
+  /** The keys of `VAULT_KEYS_KMS`, which come before those of `VAULT_KEYS`. */
   readonly wrappedKeys: WrappedKeys | undefined;
 };
 
 type ConfigIssue = { readonly variable: string; readonly message: string };
 
-/** Empty variables must be left out before. When there are issues the settings are of no use. */
+/** The caller must remove empty variables first. If there are issues, `settings` must not be used. */
 export function readVaultSettings(set: Readonly<Record<string, string | undefined>>): {
   readonly settings: VaultSettings;
   readonly issues: readonly ConfigIssue[];
