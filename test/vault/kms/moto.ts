@@ -1,4 +1,4 @@
-/** moto's KMS (a Python emulator that really encrypts), where `moto_server` is installed. */
+/** moto's KMS, a Python emulator that really encrypts, if `moto_server` is installed. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,7 +6,7 @@ import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { createWebServer } from '../../../dev/http/create-web-server.ts';
 import { closeServer, listen } from '../../../dev/http/listen.ts';
 
-/** Not an npm package's: part of moto, from Python. */
+/** A Python program, part of moto, not an npm package. */
 const PROGRAM = 'moto_server';
 const START_TIMEOUT_MS = 60_000;
 
@@ -19,7 +19,7 @@ export function motoInstalled(): boolean {
   }
 }
 
-/** A running moto with one KMS key in it. */
+/** A running moto server with one KMS key. */
 export async function startMoto(): Promise<{ url: string; keyArn: string; close(): Promise<void> }> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
