@@ -33,7 +33,7 @@ describe.each([400, 401, 403, 404, 422, 429, 500, 503])('an error of %i', (statu
   test.each([
     ['whole', key],
     ['masked', `${key.slice(0, 8)}****${key.slice(-4)}`],
-  ])('that echoes the key %s in body and headers', async (_how, echo) => {
+  ])('removes the key from body and headers if it is echoed %s', async (_how, echo) => {
     const headers = { 'x-request-id': echo, 'openai-processing-ms': `1 ${echo}`, 'retry-after': echo };
     const response = await answeredWith(
       json({ error: { message: `key ${echo}.`, code: 'c' } }, status, headers),
@@ -45,7 +45,7 @@ describe.each([400, 401, 403, 404, 422, 429, 500, 503])('an error of %i', (statu
   });
 });
 
-test('headers of a success do not carry the key either', async () => {
+test('removes the key from the headers of a success response too', async () => {
   const response = await answeredWith(
     json({}, 200, { 'openai-organization': key, 'x-request-id': `r ${key}` }),
   );
@@ -53,7 +53,7 @@ test('headers of a success do not carry the key either', async () => {
   expect(await everythingOf(response)).not.toContain(key);
 });
 
-test('an error that came compressed unasked is left out rather than passed unread', async () => {
+test('replaces an error with an unrequested compression, because it cannot be read', async () => {
   const body = gzipSync(`{"error":"key ${key}"}`);
   const response = await answeredWith((_call, outgoing) => {
     outgoing.writeHead(401, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(body);
@@ -68,7 +68,7 @@ test.each([
   ['application/json', Buffer.from(`{"error":"key ${key}"}`, 'utf16le')],
   ['text/plain; charset="utf-7"', Buffer.from(`key ${key}`)],
   ['text/html;Charset = ISO-8859-1', Buffer.from(`key ${key}`)],
-])('an error in another charset than UTF-8 is left out: %s', async (type, body) => {
+])('replaces an error in a charset other than UTF-8: %s', async (type, body) => {
   const response = await answeredWith((_call, outgoing) => {
     outgoing.writeHead(401, { 'content-type': type }).end(body);
   });
@@ -77,7 +77,7 @@ test.each([
 });
 
 test.each(['application/json', 'text/plain; charset=UTF-8', 'text/plain; charset="utf8"'])(
-  'an error of type %s is passed on',
+  'forwards an error of type %s',
   async (type) => {
     const response = await answeredWith((_call, outgoing) => {
       outgoing.writeHead(400, { 'content-type': type }).end('wörds');
@@ -86,7 +86,7 @@ test.each(['application/json', 'text/plain; charset=UTF-8', 'text/plain; charset
   },
 );
 
-test('an error too long to be read is left out', async () => {
+test('replaces an error that is too long to read', async () => {
   const response = await answeredWith((_call, outgoing) => {
     outgoing.writeHead(500, { 'content-type': 'text/plain' });
     outgoing.end('x'.repeat(MAX_PROVIDER_ERROR_BYTES + 1) + key);
