@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => world.close());
 afterEach(() => world.providers.reset());
 
-/** A user of their own with one valid key, used once, so that nothing but a status is left to be written. */
+/** A new user with one valid key that was used once, so that only a status change can cause another write. */
 async function newUserOf(provider: ProviderId): Promise<void> {
   users += 1;
   token = await world.tokenFor(`user_${users}`);
@@ -43,13 +43,13 @@ async function statusOf(provider: ProviderId): Promise<unknown> {
   return status;
 }
 
-/** Until the KV has been left alone for a while: what is written after a response has been written by then. */
+/** Waits until KV has received no request for a while, so that writes after a response are done. */
 async function settled(): Promise<void> {
   for (let before = -1; before !== world.kv.requests.length; await delay(30))
     before = world.kv.requests.length;
 }
 
-/** How often a record was written, or tried to be. What else is written after a call is not meant. */
+/** How many record writes were attempted. Other writes after a call are not counted. */
 function recordWrites(): number {
   const holdRecord = (command: readonly string[]) => command.some((part) => part.includes('"jwe":'));
   return world.kv.requests.filter((commands) => commands.some(holdRecord)).length;
@@ -62,7 +62,7 @@ async function answerOnce(answer: Answer, provider: ProviderId, path?: string): 
   return response;
 }
 
-test('a provider’s 401 passes as it is, and marks the key invalid after the response', async () => {
+test('a provider’s 401 passes unchanged, and marks the key invalid after the response', async () => {
   await newUserOf('openai');
   world.providers.answerNextWith(unauthorized);
   const before = world.kv.requests.length;
@@ -75,7 +75,7 @@ test('a provider’s 401 passes as it is, and marks the key invalid after the re
   expect(await statusOf('openai')).toBe('invalid');
 });
 
-test('a later success clears that, and a key marked once is not marked again', async () => {
+test('a later success clears that, and an invalid key is not marked again', async () => {
   await newUserOf('openai');
   await answerOnce(unauthorized, 'openai');
   const before = recordWrites();
@@ -95,7 +95,7 @@ test('nothing is written about a healthy key', async () => {
   expect(recordWrites() - before).toBe(1);
 });
 
-test('a key stored unverified becomes valid with the first call that works', async () => {
+test('an unverified key becomes valid with the first successful call', async () => {
   await newUserOf('openai');
   world.providers.answerNextWith(json({}, 500));
   await save('openai');
@@ -104,7 +104,7 @@ test('a key stored unverified becomes valid with the first call that works', asy
   expect(await statusOf('openai')).toBe('valid');
 });
 
-test('a key saved while the old one’s call was under way keeps its own status', async () => {
+test('a key saved during a call with the old key keeps its own status', async () => {
   await newUserOf('openai');
   let release: () => void = () => {};
   const gate = new Promise<void>((resolve) => {
@@ -126,7 +126,7 @@ test('a key saved while the old one’s call was under way keeps its own status'
   expect(await statusOf('openai')).toBe('valid');
 });
 
-test('a key deleted while its call was under way stays deleted', async () => {
+test('a key deleted during its call stays deleted', async () => {
   await newUserOf('openai');
   world.providers.answerNextWith(async (recorded, response) => {
     await call(key, '/api/keys/openai', { method: 'DELETE', token });
@@ -137,7 +137,7 @@ test('a key deleted while its call was under way stays deleted', async () => {
   expect((await call(key, '/api/keys/openai', { token })).status).toBe(403);
 });
 
-describe('what says that a key is bad', () => {
+describe('an answer that marks a key invalid', () => {
   test.each<[ProviderId, number, unknown]>([
     [
       'anthropic',
@@ -154,7 +154,7 @@ describe('what says that a key is bad', () => {
   });
 });
 
-describe('what does not', () => {
+describe('an answer that does not mark a key invalid', () => {
   test.each<[ProviderId, number, unknown]>([
     ['openai', 401, { error: { message: 'Missing scopes: api.model.read' } }],
     ['elevenlabs', 401, { detail: { status: 'missing_permissions' } }],
@@ -171,13 +171,13 @@ describe('what does not', () => {
     expect(await statusOf(provider)).toBe('valid');
   });
 
-  test('a 401 that could not be read, where its words decide', async () => {
+  test('a 401 with an unreadable body, if its text would decide', async () => {
     await newUserOf('openai');
     await answerOnce(json({ error: 'x' }, 401, { 'content-encoding': 'gzip' }), 'openai');
     expect(await statusOf('openai')).toBe('valid');
   });
 
-  test('a refusal of ours', async () => {
+  test('one of our own refusals', async () => {
     await newUserOf('openai');
     expect((await call(proxy, '/api/proxy/openai/v1/x', { token: `${token}x` })).status).toBe(401);
     await settled();
@@ -185,7 +185,7 @@ describe('what does not', () => {
   });
 });
 
-test('a success where the key is not looked at proves nothing', async () => {
+test('a success on a path that does not check the key does not change its status', async () => {
   await newUserOf('openrouter');
   await answerOnce(unauthorized, 'openrouter');
   world.providers.answerNextWith(json({ data: [] }));
@@ -194,7 +194,7 @@ test('a success where the key is not looked at proves nothing', async () => {
   expect(await statusOf('openrouter')).toBe('invalid');
 });
 
-describe('generate and search learn too', () => {
+describe('generate and search record the status too', () => {
   test.each([
     ['openai', () => call(generate, '/api/generate', { method: 'POST', token, json: { prompt: 'hi' } })],
     ['exa', () => call(search, '/api/search', { method: 'POST', token, json: { query: 'q' } })],

@@ -1,4 +1,4 @@
-/** A key and a token that must come out nowhere: not in a response, a log line, an error or its cause. */
+/** A key and a token that must never appear in a response, a log line, an error or its cause. */
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { composeApp } from '../../lib/compose.ts';
@@ -48,7 +48,7 @@ async function note(response: Promise<Response>): Promise<void> {
   seen.push(await (await response).text().catch((error: unknown) => inspect(error, { depth: 9 })));
 }
 
-test('through every failure, of provider, store and issuer, the key and the token come out nowhere', async () => {
+test('no failure of provider, store or issuer reveals the key or the token', async () => {
   const put = (value: unknown) =>
     call(modules.key, '/api/keys/openai', { method: 'PUT', token, json: { key: value } });
   const uses = () => [
@@ -85,7 +85,7 @@ test('through every failure, of provider, store and issuer, the key and the toke
     await Promise.all(uses().map(note));
   }
   world.providers.reset();
-  // A provider that answers with the key and the token where figures and names of models belong.
+  // A provider that returns the key and the token in place of token counts and model names.
   const usage = { prompt_tokens: 1, completion_tokens: token };
   world.providers.answerNextWith(json({ model: `${key} ${token}`, usage, text: token }));
   const echoed = await call(modules.proxy, '/api/proxy/openai/v1/chat/completions', {
@@ -130,7 +130,7 @@ test('through every failure, of provider, store and issuer, the key and the toke
   expect(everything).not.toContain(world.env.VAULT_KEYS);
 });
 
-test('errors thrown inside withUserKeys hold neither key nor cause', async () => {
+test('errors thrown inside withUserKeys contain neither key nor cause', async () => {
   const failing = await composeApp(loadConfig(), {
     send: async (request) => {
       if (request.url.includes('/pipeline')) throw new SendError('unreachable');
