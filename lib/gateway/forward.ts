@@ -108,8 +108,8 @@ async function assertPassable({ status, body }: Answer): Promise<void> {
 }
 
 /**
- * The text of an error answer. Undefined where it cannot be read and redacted: too long, compressed although that was
- * not asked for, or in another charset than UTF-8. UTF-16 without a charset shows by its zero bytes.
+ * The text of an error answer. Undefined if it cannot be redacted: too long, compressed without being requested, or in a
+ * charset other than UTF-8. UTF-16 without a declared charset is detected by its zero bytes.
  */
 async function readErrorText(answer: Answer): Promise<string | undefined> {
   const encoding = answer.headers.get('content-encoding') ?? 'identity';

@@ -30,8 +30,8 @@ type Parent = {
 };
 
 /**
- * Undefined where the models cannot be told: the text is not JSON, its outermost value is not an object, a member that
- * is called after models holds anything but names, or the text nests deeper or holds more values than allowed.
+ * Returns undefined if the models cannot be determined: the text is not JSON, its outermost value is not an object, a
+ * member for models contains anything but strings, or the text exceeds the limit of nesting or of values.
  */
 export function modelsInJson(text: string): ModelsInJson | undefined {
   try {

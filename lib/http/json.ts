@@ -54,7 +54,7 @@ function isWithinLimits(value: unknown, depth: number, budget: { left: number })
 }
 
 /**
- * The value as the schema gives it.
+ * Validates a value and returns the schema's output.
  *
  * @throws Problem `invalid_request`, as `readJson` does.
  */

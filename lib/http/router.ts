@@ -4,7 +4,7 @@
  */
 import { Problem, type Reason } from '../errors.ts';
 import { log } from '../log.ts';
-import { startStages, type Stages, serverTiming } from '../telemetry/stages.ts';
+import { type Stages, serverTiming, startStages } from '../telemetry/stages.ts';
 import { callersTraceparent } from '../telemetry/trace-context.ts';
 import type { CallTrace } from '../telemetry/tracing.ts';
 import type { App, Call, PathParams } from './call.ts';

@@ -37,7 +37,7 @@ const erase = async () =>
 const traces = async () => (await dumpStore(world.kv)).filter((line) => line.includes(sub));
 
 /** A provider answer that is sent on `release`. `asked` resolves when the request has reached the provider. */
-function held(answer: Answer): { readonly asked: Promise<void>; readonly release: () => void } {
+function holdAnswer(answer: Answer): { readonly asked: Promise<void>; readonly release: () => void } {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -60,7 +60,7 @@ test.each([
   async (_what, replaces) => {
     await newUser();
     if (replaces) await save();
-    const provider = held(usual);
+    const provider = holdAnswer(usual);
     const saving = save();
     await provider.asked;
     await erase();
@@ -75,7 +75,7 @@ test.each([
 test('a key check that was waiting for its provider stores nothing', async () => {
   await newUser();
   await save();
-  const provider = held(json({}, 401));
+  const provider = holdAnswer(json({}, 401));
   const checking = call(key, '/api/keys/openai', { method: 'POST', token });
   await provider.asked;
   await erase();
@@ -87,7 +87,7 @@ test('a key check that was waiting for its provider stores nothing', async () =>
 test('a call that is answered after the erasure records nothing', async () => {
   await newUser();
   await save();
-  const provider = held(usual);
+  const provider = holdAnswer(usual);
   const calling = call(proxy, '/api/proxy/openai/v1/models', { token });
   await provider.asked;
   await erase();

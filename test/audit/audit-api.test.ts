@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { json, quotingTheKey, reset } from '../support/answers.ts';
+import { errorQuotingKey, json, reset } from '../support/answers.ts';
 import { type CallInit, call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -100,7 +100,7 @@ test('refusals are logged with their code, both ours and the provider’s', asyn
   await logged(2);
   await put();
   await logged(3);
-  const bad = [quotingTheKey(401), json({ error: 'slow' }, 429), reset];
+  const bad = [errorQuotingKey(401), json({ error: 'slow' }, 429), reset];
   for (const [index, answer] of bad.entries()) {
     world.providers.answerNextWith(answer);
     await send('proxy', '/api/proxy/openai/v1/models');

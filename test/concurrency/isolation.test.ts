@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-async function join(sub: string): Promise<Person> {
+async function newPerson(sub: string): Promise<Person> {
   const token = await world.tokenFor(sub, { exp: Math.floor(Date.now() / 1000) + 600 });
   const keys = new Map(PROVIDERS.map((provider) => [provider, newProviderKey()]));
   for (const [provider, key] of keys) {
@@ -64,7 +64,7 @@ test.each([
   '%i users with %i interleaved calls each: every call is paid with its own caller’s key',
   async (users, calls) => {
     const people: Person[] = [];
-    for (let index = 0; index < users; index += 1) people.push(await join(`user-${users}-${index}`));
+    for (let index = 0; index < users; index += 1) people.push(await newPerson(`user-${users}-${index}`));
     world.providers.reset();
 
     const turns = Array.from({ length: calls }, (_, turn) =>

@@ -19,7 +19,9 @@ afterAll(() => world.close());
 afterEach(() => world.providers.reset());
 
 /** The credentials that reached the provider, by header. */
-async function sentWith(headers: Readonly<Record<string, string>>): Promise<Record<string, unknown>> {
+async function credentialsSentFor(
+  headers: Readonly<Record<string, string>>,
+): Promise<Record<string, unknown>> {
   await call(proxy, '/api/proxy/anthropic/v1/messages', { method: 'POST', json: {}, headers });
   const { 'x-api-key': apiKey, authorization } = world.calls[0]?.headers ?? {};
   return { apiKey, authorization };
@@ -28,7 +30,9 @@ async function sentWith(headers: Readonly<Record<string, string>>): Promise<Reco
 test.each(['2026-10-21', '2026-11-01', '2027-01-01'])(
   'for anthropic-version %s and a bearer token, the key is sent as bearer',
   async (version) => {
-    expect(await sentWith({ authorization: `Bearer ${token}`, 'anthropic-version': version })).toEqual({
+    expect(
+      await credentialsSentFor({ authorization: `Bearer ${token}`, 'anthropic-version': version }),
+    ).toEqual({
       authorization: `Bearer ${key}`,
     });
   },
@@ -37,14 +41,18 @@ test.each(['2026-10-21', '2026-11-01', '2027-01-01'])(
 test.each(['2023-06-01', '2026-10-20', 'latest', '2026-10-21x', '9', ''])(
   'for anthropic-version %j and a bearer token, the key is sent as x-api-key',
   async (version) => {
-    expect(await sentWith({ authorization: `Bearer ${token}`, 'anthropic-version': version })).toEqual({
+    expect(
+      await credentialsSentFor({ authorization: `Bearer ${token}`, 'anthropic-version': version }),
+    ).toEqual({
       apiKey: key,
     });
   },
 );
 
 test('for a token in x-api-key, the key is sent there, whatever the version', async () => {
-  expect(await sentWith({ 'x-api-key': token, 'anthropic-version': '2026-10-21' })).toEqual({ apiKey: key });
+  expect(await credentialsSentFor({ 'x-api-key': token, 'anthropic-version': '2026-10-21' })).toEqual({
+    apiKey: key,
+  });
 });
 
 test('if a caller sends two credentials, the one in the provider’s own header is used', async () => {
@@ -54,10 +62,10 @@ test('if a caller sends two credentials, the one in the provider’s own header 
     authorization: `Bearer ${mallory}`,
     'anthropic-version': '2026-10-21',
   };
-  expect(await sentWith(headers)).toEqual({ apiKey: key });
+  expect(await credentialsSentFor(headers)).toEqual({ apiKey: key });
 });
 
 test('without a version, the key is sent in the header that every API version accepts', async () => {
-  await sentWith({ authorization: `Bearer ${token}` });
+  await credentialsSentFor({ authorization: `Bearer ${token}` });
   expect(world.calls[0]?.headers['anthropic-version']).toBe('2023-06-01');
 });

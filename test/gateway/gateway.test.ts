@@ -2,10 +2,10 @@ import OpenAI from 'openai';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   echo,
+  errorQuotingKey,
   events,
   hang,
   json,
-  quotingTheKey,
   redirectTo,
   reset,
   resetMidway,
@@ -192,7 +192,7 @@ describe('the response to the caller', () => {
   });
 
   test('does not contain the key, whole or masked, in an error', async () => {
-    world.providers.answerNextWith(quotingTheKey(400));
+    world.providers.answerNextWith(errorQuotingKey(400));
     const whole = await (await through('/openai/v1/models')).text();
     expect(whole).not.toContain(openaiKey);
     expect(whole).toContain('[key]');

@@ -1,7 +1,7 @@
 import { DefaultChatTransport, readUIMessageStream, type UIMessage, type UIMessageChunk } from 'ai';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { generatingProviders } from '../../lib/providers/catalogue.ts';
-import { events, json, quotingTheKey, resetMidway } from '../support/answers.ts';
+import { errorQuotingKey, events, json, resetMidway } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -29,7 +29,7 @@ const ask = (body: unknown, signal?: AbortSignal) =>
 const chat = (body: object = {}) => ask({ messages: [user('Hello')], ...body });
 
 /** Like `useChat`: its own transport writes the request and reads the response. */
-async function converse(messages: UIMessage[], body: object = {}): Promise<UIMessage | undefined> {
+async function sendChat(messages: UIMessage[], body: object = {}): Promise<UIMessage | undefined> {
   const transport = new DefaultChatTransport({
     api: 'http://127.0.0.1:3000/api/generate',
     headers: { authorization: `Bearer ${token}` },
@@ -58,17 +58,17 @@ async function chunksOf(response: Response): Promise<readonly UIMessageChunk[]> 
 
 describe.each(generatingProviders)('a chat with %s', (provider) => {
   test('is answered as a UI message, paid with the caller’s key', async () => {
-    const answer = await converse([user('Hello')], { provider });
+    const answer = await sendChat([user('Hello')], { provider });
     expect(answer?.role).toBe('assistant');
     expect(textOf(answer)).toBe(`Hello from ${provider}`);
     expect(world.calls.map(({ credential }) => credential)).toEqual([keys.get(provider)]);
   });
 
   test('includes the earlier messages', async () => {
-    const first = await converse([user('Hello')], { provider });
+    const first = await sendChat([user('Hello')], { provider });
     if (first === undefined) throw new Error('no answer');
     const more = [user('Hello'), first, { ...user('And then?'), id: 'm3' }];
-    expect(textOf(await converse(more, { provider }))).toBe(`Hello from ${provider}`);
+    expect(textOf(await sendChat(more, { provider }))).toBe(`Hello from ${provider}`);
     const sent = String(world.calls[1]?.body());
     expect(sent).toContain('And then?');
     expect(sent).toContain('Hello');
@@ -131,7 +131,7 @@ describe('a failing provider', () => {
   });
 
   test('that quotes the key does not reveal it', async () => {
-    world.providers.answerNextWith(quotingTheKey(401));
+    world.providers.answerNextWith(errorQuotingKey(401));
     const text = await (await chat({ provider: 'openai' })).text();
     expect(text).toContain('[key]');
     expect(text).not.toContain(keys.get('openai'));

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { generatingProviders } from '../../lib/providers/catalogue.ts';
-import { hang, json, quotingTheKey, redirectTo, reset, resetMidway } from '../support/answers.ts';
+import { errorQuotingKey, hang, json, redirectTo, reset, resetMidway } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { requestsBeforeResponses } from '../support/kv-requests.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
@@ -108,7 +108,7 @@ describe('a provider that', () => {
 
   test('quotes the key has it removed from the forwarded message', async () => {
     for (const attempt of [() => ask({ provider: 'openai', prompt: 'hi' }), () => find({ query: 'q' })]) {
-      world.providers.answerNextWith(quotingTheKey(400));
+      world.providers.answerNextWith(errorQuotingKey(400));
       expect(await (await attempt()).json()).toMatchObject({ providerMessage: 'Invalid API key: [key]' });
     }
   });

@@ -24,12 +24,12 @@ afterAll(() => world.close());
 afterEach(() => world.providers.reset());
 
 /** A new user with one valid key that was used once, so that only a status change can cause another write. */
-async function newUserOf(provider: ProviderId): Promise<void> {
+async function newUserWithKey(provider: ProviderId): Promise<void> {
   users += 1;
   token = await world.tokenFor(`user_${users}`);
   await save(provider);
   await through(provider, '/used-once');
-  await settled();
+  await waitForIdleKv();
 }
 
 const save = (provider: ProviderId) =>
@@ -44,7 +44,7 @@ async function statusOf(provider: ProviderId): Promise<unknown> {
 }
 
 /** Waits until KV has received no request for a while, so that writes after a response are done. */
-async function settled(): Promise<void> {
+async function waitForIdleKv(): Promise<void> {
   for (let before = -1; before !== world.kv.requests.length; await delay(30))
     before = world.kv.requests.length;
 }
@@ -58,12 +58,12 @@ function recordWrites(): number {
 async function answerOnce(answer: Answer, provider: ProviderId, path?: string): Promise<Response> {
   world.providers.answerNextWith(answer);
   const response = await through(provider, path);
-  await settled();
+  await waitForIdleKv();
   return response;
 }
 
 test('a provider’s 401 passes unchanged, and marks the key invalid after the response', async () => {
-  await newUserOf('openai');
+  await newUserWithKey('openai');
   world.providers.answerNextWith(unauthorized);
   const before = world.kv.requests.length;
   const response = await through('openai');
@@ -71,12 +71,12 @@ test('a provider’s 401 passes unchanged, and marks the key invalid after the r
   expect(response.status).toBe(401);
   expect(response.headers.has('x-userkeys-error')).toBe(false);
   expect(await response.json()).toEqual({ error: { message: 'Invalid API key' } });
-  await settled();
+  await waitForIdleKv();
   expect(await statusOf('openai')).toBe('invalid');
 });
 
 test('a later success clears that, and an invalid key is not marked again', async () => {
-  await newUserOf('openai');
+  await newUserWithKey('openai');
   await answerOnce(unauthorized, 'openai');
   const before = recordWrites();
   await answerOnce(unauthorized, 'openai');
@@ -86,7 +86,7 @@ test('a later success clears that, and an invalid key is not marked again', asyn
 });
 
 test('nothing is written about a healthy key', async () => {
-  await newUserOf('openai');
+  await newUserWithKey('openai');
   const before = recordWrites();
   for (let calls = 0; calls < 3; calls += 1) await answerOnce(json({}), 'openai');
   await answerOnce(json({ error: 'overloaded' }, 503), 'openai');
@@ -96,7 +96,7 @@ test('nothing is written about a healthy key', async () => {
 });
 
 test('an unverified key becomes valid with the first successful call', async () => {
-  await newUserOf('openai');
+  await newUserWithKey('openai');
   world.providers.answerNextWith(json({}, 500));
   await save('openai');
   expect(await statusOf('openai')).toBe('unverified');
@@ -105,7 +105,7 @@ test('an unverified key becomes valid with the first successful call', async () 
 });
 
 test('a key saved during a call with the old key keeps its own status', async () => {
-  await newUserOf('openai');
+  await newUserWithKey('openai');
   let release: () => void = () => {};
   const gate = new Promise<void>((resolve) => {
     release = resolve;
@@ -122,18 +122,18 @@ test('a key saved during a call with the old key keeps its own status', async ()
   await save('openai');
   release();
   expect((await slow).status).toBe(401);
-  await settled();
+  await waitForIdleKv();
   expect(await statusOf('openai')).toBe('valid');
 });
 
 test('a key deleted during its call stays deleted', async () => {
-  await newUserOf('openai');
+  await newUserWithKey('openai');
   world.providers.answerNextWith(async (recorded, response) => {
     await call(key, '/api/keys/openai', { method: 'DELETE', token });
     await unauthorized(recorded, response);
   });
   await through('openai');
-  await settled();
+  await waitForIdleKv();
   expect((await call(key, '/api/keys/openai', { token })).status).toBe(403);
 });
 
@@ -148,7 +148,7 @@ describe('an answer that marks a key invalid', () => {
     ['xai', 400, { error: 'Incorrect API key provided' }],
     ['elevenlabs', 401, { detail: { status: 'invalid_api_key' } }],
   ])('%s: %i %j', async (provider, status, body) => {
-    await newUserOf(provider);
+    await newUserWithKey(provider);
     await answerOnce(json(body, status), provider);
     expect(await statusOf(provider)).toBe('invalid');
   });
@@ -166,31 +166,31 @@ describe('an answer that does not mark a key invalid', () => {
     ['openai', 429, { error: { message: 'Slow down' } }],
     ['openai', 500, {}],
   ])('%s: %i %j', async (provider, status, body) => {
-    await newUserOf(provider);
+    await newUserWithKey(provider);
     await answerOnce(json(body, status), provider);
     expect(await statusOf(provider)).toBe('valid');
   });
 
   test('a 401 with an unreadable body, if its text would decide', async () => {
-    await newUserOf('openai');
+    await newUserWithKey('openai');
     await answerOnce(json({ error: 'x' }, 401, { 'content-encoding': 'gzip' }), 'openai');
     expect(await statusOf('openai')).toBe('valid');
   });
 
   test('one of our own refusals', async () => {
-    await newUserOf('openai');
+    await newUserWithKey('openai');
     expect((await call(proxy, '/api/proxy/openai/v1/x', { token: `${token}x` })).status).toBe(401);
-    await settled();
+    await waitForIdleKv();
     expect(await statusOf('openai')).toBe('valid');
   });
 });
 
 test('a success on a path that does not check the key does not change its status', async () => {
-  await newUserOf('openrouter');
+  await newUserWithKey('openrouter');
   await answerOnce(unauthorized, 'openrouter');
   world.providers.answerNextWith(json({ data: [] }));
   await through('openrouter', '/api/v1/models', 'GET');
-  await settled();
+  await waitForIdleKv();
   expect(await statusOf('openrouter')).toBe('invalid');
 });
 
@@ -199,13 +199,13 @@ describe('generate and search record the status too', () => {
     ['openai', () => call(generate, '/api/generate', { method: 'POST', token, json: { prompt: 'hi' } })],
     ['exa', () => call(search, '/api/search', { method: 'POST', token, json: { query: 'q' } })],
   ] as const)('%s', async (provider, ask) => {
-    await newUserOf(provider);
+    await newUserWithKey(provider);
     world.providers.answerNextWith(unauthorized);
     expect((await ask()).status).toBe(422);
-    await settled();
+    await waitForIdleKv();
     expect(await statusOf(provider)).toBe('invalid');
     expect((await ask()).status).toBe(200);
-    await settled();
+    await waitForIdleKv();
     expect(await statusOf(provider)).toBe('valid');
   });
 });

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { json, quotingTheKey, redirectTo, reset } from '../support/answers.ts';
+import { errorQuotingKey, json, redirectTo, reset } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -186,7 +186,7 @@ describe('a stored key', () => {
     await newUser();
     await save('openai', newProviderKey());
     const check = async () => (await call(key, '/api/keys/openai', { method: 'POST', token })).json();
-    world.providers.answerNextWith(quotingTheKey(401));
+    world.providers.answerNextWith(errorQuotingKey(401));
     expect(await check()).toMatchObject({ status: 'invalid', verdict: 'rejected' });
     expect(await list()).toMatchObject([{ status: 'invalid' }]);
     world.providers.answerNextWith(json({}, 500));

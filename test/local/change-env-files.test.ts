@@ -54,7 +54,7 @@ test('whatever the file contains, a change has exactly the intended effect for d
           return;
         }
         for (const read of [dotenv, parseEnv]) {
-          const [was, is] = [named(read(before)), named(read(after))];
+          const [was, is] = [withUsableNames(read(before)), withUsableNames(read(after))];
           expect(is.KEY).toBe(value);
           expect({ ...is, KEY: '' }).toEqual({ ...was, KEY: '' });
         }
@@ -66,7 +66,9 @@ test('whatever the file contains, a change has exactly the intended effect for d
 });
 
 /** Names that a program can use. Node also reads other names from unusual lines. */
-function named(variables: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+function withUsableNames(
+  variables: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(variables).filter(([name]) => /^[\w.-]+$/.test(name)));
 }
 

@@ -17,7 +17,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { withUserKeys } from '../../lib/app.ts';
 import { isUserId } from '../../lib/identity/user-id.ts';
 import { catalogue, providerIds } from '../../lib/providers/catalogue.ts';
-import { json, quotingTheKey } from '../support/answers.ts';
+import { errorQuotingKey, json } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -280,7 +280,7 @@ describe('a key in .env', () => {
     await writeFile(envFile, `OPENAI_API_KEY=${newProviderKey()}\n`);
     const check = async () => (await call(key, '/api/keys/openai', { method: 'POST', token })).json();
     expect(await check()).toMatchObject({ status: 'valid', envFile: 'env-only' });
-    world.providers.answerNextWith(quotingTheKey(401));
+    world.providers.answerNextWith(errorQuotingKey(401));
     expect(await check()).toMatchObject({ status: 'invalid' });
     world.providers.answerNextWith(json({}, 500));
     expect(await check()).toMatchObject({ status: 'unverified' });

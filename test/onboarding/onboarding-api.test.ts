@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { onboardingState } from '../../lib/onboarding/onboarding-schema.ts';
-import { quotingTheKey, reset } from '../support/answers.ts';
+import { errorQuotingKey, reset } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -111,7 +111,7 @@ describe('the step api-keys', () => {
   test('cannot be completed with a key that the provider has since rejected', async () => {
     await newUser();
     await save('openai');
-    world.providers.answerNextWith(quotingTheKey(401));
+    world.providers.answerNextWith(errorQuotingKey(401));
     await call(key, '/api/keys/openai', { method: 'POST', token });
     expect((await patch('api-keys', 'completed')).status).toBe(409);
   });

@@ -128,14 +128,14 @@ describe('an operator’s list of steps', () => {
       JSON.stringify(Array.from({ length: 21 }, (_, n) => ({ id: `sentinel${n}`, title: 'A' }))),
     ],
   ])('with %s prevents the start, with an error that names the variable and not its text', (_what, text) => {
-    const problem = complaintAbout({ ONBOARDING_STEPS: text });
+    const problem = configErrorOf({ ONBOARDING_STEPS: text });
     expect(problem.variables).toEqual(['ONBOARDING_STEPS']);
     expect(problem.message.toLowerCase()).not.toContain('sentinel');
   });
 
   test('has errors that name the wrong step', () => {
     const text = '[{"id":"a","title":"A"},{"id":"b","title":""}]';
-    expect(complaintAbout({ ONBOARDING_STEPS: text }).message).toContain('step 2: "title"');
+    expect(configErrorOf({ ONBOARDING_STEPS: text }).message).toContain('step 2: "title"');
   });
 });
 
@@ -158,7 +158,7 @@ describe('required providers', () => {
   });
 
   test('that are unknown prevent the start', () => {
-    const problem = complaintAbout({ ONBOARDING_PROVIDERS: 'gemini,sentinel' });
+    const problem = configErrorOf({ ONBOARDING_PROVIDERS: 'gemini,sentinel' });
     expect(problem.variables).toEqual(['ONBOARDING_PROVIDERS']);
     expect(problem.message).not.toContain('sentinel');
   });
@@ -222,7 +222,7 @@ describe('a step based on an outdated session', () => {
   });
 });
 
-function complaintAbout(env: Readonly<Record<string, string>>): ConfigError {
+function configErrorOf(env: Readonly<Record<string, string>>): ConfigError {
   try {
     loadConfig({ ...world.env, ...env });
   } catch (error) {

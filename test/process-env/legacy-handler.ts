@@ -41,7 +41,7 @@ export function createLegacyHandler(call: () => Promise<Response>): LegacyHandle
 }
 
 /** The old pattern: the user's key is in the process environment during a request. */
-export function withSavedSetRestored(
+export function withSaveSetRestore(
   handler: LegacyHandler,
   keyOf: (request: Request) => string,
 ): LegacyHandler {

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { closeServer, LOOPBACK, listen } from '../../dev/http/listen.ts';
 import { call as callFunction, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
-import { createLegacyHandler, type LegacyHandler, withSavedSetRestored } from './legacy-handler.ts';
+import { createLegacyHandler, type LegacyHandler, withSaveSetRestore } from './legacy-handler.ts';
 
 const REQUESTS = 10_000;
 /** Verification, key reads and provider calls run in batches; in the handler all requests overlap. */
@@ -41,7 +41,7 @@ afterAll(async () => {
 
 let free = OUTGOING_AT_A_TIME;
 const waiting: (() => void)[] = [];
-async function callOut(): Promise<Response> {
+async function callProvider(): Promise<Response> {
   if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
   else free -= 1;
   const response = await fetch(origin);
@@ -52,7 +52,7 @@ async function callOut(): Promise<Response> {
 }
 
 /** The handler waits for its request body, so `open` decides when it continues. */
-const legacy = createLegacyHandler(callOut);
+const legacy = createLegacyHandler(callProvider);
 
 /** Waits until every request is in the handler before any continues, and counts reads of correct and wrong keys. */
 async function overlap(wrap: (handler: LegacyHandler) => LegacyHandler) {
@@ -112,6 +112,6 @@ it('the same handler with the old pattern of saving, setting and restoring reads
   timeout: 180_000,
 }, async () => {
   const keyOf = (request: Request) => request.headers.get('x-key') ?? '';
-  const { wrong } = await overlap((handler) => withSavedSetRestored(handler, keyOf));
+  const { wrong } = await overlap((handler) => withSaveSetRestore(handler, keyOf));
   expect(wrong).toBeGreaterThan(REQUESTS);
 });

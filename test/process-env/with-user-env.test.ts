@@ -84,7 +84,7 @@ describe('a Web handler', () => {
     const late: (string | undefined)[] = [];
     let readLate = () => {};
     const handler = withUserEnv(() => {
-      readLate = bound(() => late.push(process.env.OPENAI_API_KEY));
+      readLate = bindToScope(() => late.push(process.env.OPENAI_API_KEY));
       let chunks = 0;
       const body = new ReadableStream({
         async pull(controller) {
@@ -128,7 +128,7 @@ describe('a Web handler', () => {
     const seen: unknown[] = [];
     let readLate = () => {};
     const handler = withUserEnv(() => {
-      readLate = bound(() => seen.push(process.env.OPENAI_API_KEY));
+      readLate = bindToScope(() => seen.push(process.env.OPENAI_API_KEY));
       const body = new ReadableStream({
         async pull(controller) {
           await nextTurn();
@@ -147,7 +147,7 @@ describe('a Web handler', () => {
   it('forwards a stream’s error and ends the scope', async () => {
     let readLate = (): unknown => 'not set';
     const handler = withUserEnv(() => {
-      readLate = bound(() => process.env.OPENAI_API_KEY);
+      readLate = bindToScope(() => process.env.OPENAI_API_KEY);
       const body = new ReadableStream({
         async pull() {
           await nextTurn();
@@ -164,7 +164,7 @@ describe('a Web handler', () => {
   it('ends the scope of a failing stream that is never read', async () => {
     let readLate = (): unknown => 'not set';
     const handler = withUserEnv(() => {
-      readLate = bound(() => process.env.OPENAI_API_KEY);
+      readLate = bindToScope(() => process.env.OPENAI_API_KEY);
       return new Response(new ReadableStream({ pull: () => Promise.reject(new Error('source failed')) }));
     });
     await handler(await requestOf('anna'));
@@ -180,7 +180,7 @@ describe('a Web handler', () => {
   ])('ends its scope at once for a response with %s, read or not', async (_name, respond) => {
     let readLate = (): unknown => 'not set';
     const handler = withUserEnv(() => {
-      readLate = bound(() => process.env.OPENAI_API_KEY);
+      readLate = bindToScope(() => process.env.OPENAI_API_KEY);
       return respond();
     });
     const response = await handler(await requestOf('anna'));
@@ -193,7 +193,7 @@ describe('a Web handler', () => {
   it('forwards an exception and ends its scope', async () => {
     let readLate = (): unknown => 'not set';
     const handler = withUserEnv(async () => {
-      readLate = bound(() => process.env.OPENAI_API_KEY);
+      readLate = bindToScope(() => process.env.OPENAI_API_KEY);
       await nextTurn();
       throw new Error('of the handler');
     });
@@ -291,7 +291,7 @@ describe('a Node handler', () => {
     let readLate = (): unknown => 'not set';
     let done = false;
     const ask = await serve(async (_request, response) => {
-      readLate = bound(() => process.env.OPENAI_API_KEY);
+      readLate = bindToScope(() => process.env.OPENAI_API_KEY);
       response.end();
       await new Promise((resolve) => response.once('close', resolve));
       await nextTurn();
@@ -308,7 +308,7 @@ describe('a Node handler', () => {
   it('ends its scope when the caller disconnects', async () => {
     let readLate = (): unknown => 'not set';
     const ask = await serve((_request, response) => {
-      readLate = bound(() => process.env.OPENAI_API_KEY);
+      readLate = bindToScope(() => process.env.OPENAI_API_KEY);
       response.write('first');
     });
     const leaving = new AbortController();
@@ -322,7 +322,7 @@ describe('a Node handler', () => {
   it('forwards an exception and ends its scope with the response', async () => {
     let readLate = (): unknown => 'not set';
     const ask = await serve(async () => {
-      readLate = bound(() => process.env.OPENAI_API_KEY);
+      readLate = bindToScope(() => process.env.OPENAI_API_KEY);
       throw new Error('of the handler');
     });
     expect((await ask('anna')).status).toBe(500);
@@ -366,7 +366,7 @@ describe('a Node handler', () => {
 });
 
 describe('refusals', () => {
-  const unreached = () => withUserEnv(() => expect.unreachable());
+  const unreachableHandler = () => withUserEnv(() => expect.unreachable());
 
   it.each(['no token', 'a forged token', 'an expired token'])(
     '%s gets the same problem as on every other route',
@@ -374,7 +374,7 @@ describe('refusals', () => {
       const expired = await world.tokenFor('anna', { exp: 1_000_000_000 });
       const token = { 'no token': undefined, 'a forged token': 'a.b.c', 'an expired token': expired }[kind];
       const headers = new Headers(token === undefined ? {} : { authorization: `Bearer ${token}` });
-      const ours = await unreached()(new Request('http://127.0.0.1/', { headers }));
+      const ours = await unreachableHandler()(new Request('http://127.0.0.1/', { headers }));
       const route = await call(keysEndpoint, '/api/keys/openai', token === undefined ? {} : { token });
       expect(withoutIds(await ours.json())).toEqual(withoutIds(await route.json()));
       route.headers.delete('server-timing');
@@ -386,7 +386,9 @@ describe('refusals', () => {
 
   it('a preflight is answered without a token, and the handler does not run', async () => {
     const headers = { origin: 'https://app.example', 'access-control-request-method': 'POST' };
-    const answer = await unreached()(new Request('http://127.0.0.1/', { method: 'OPTIONS', headers }));
+    const answer = await unreachableHandler()(
+      new Request('http://127.0.0.1/', { method: 'OPTIONS', headers }),
+    );
     expect(answer.status).toBe(204);
   });
 
@@ -479,7 +481,7 @@ it('answers 503 if KV is down, without any key', async () => {
 });
 
 /** A function that runs in the scope in which it was created, like a late callback. */
-function bound<T>(read: () => T): () => T {
+function bindToScope<T>(read: () => T): () => T {
   const { AsyncResource } = process.getBuiltinModule('node:async_hooks');
   return AsyncResource.bind(read);
 }

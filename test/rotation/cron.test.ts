@@ -31,7 +31,7 @@ describe('GET /api/cron/rotate refuses', () => {
       'token_invalid',
     ],
     [
-      'with the secret in other letters',
+      'with the secret in a different case',
       async () => ({ authorization: `Bearer ${swapCase()}` }),
       'token_invalid',
     ],
@@ -40,7 +40,7 @@ describe('GET /api/cron/rotate refuses', () => {
       async () => ({ authorization: `Bearer ${await world.tokenFor('a')}` }),
       'token_invalid',
     ],
-  ])('%s, and changes nothing', async (_who, headers, code) => {
+  ])('a call %s, and changes nothing', async (_who, headers, code) => {
     world.kv.requests.length = 0;
     const response = await call(cron, PATH, { headers: await headers() });
     expect(response.status).toBe(401);

@@ -80,7 +80,7 @@ test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the e
     expect(providers.calls.at(-1)?.credential).toBe(expected.get(user));
     traffic.calls += 1;
   }
-  async function goOn(): Promise<void> {
+  async function runTraffic(): Promise<void> {
     for (let turn = 0; traffic.on; turn += 1) {
       await save(turn);
       await remove(turn);
@@ -103,7 +103,7 @@ test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the e
   }
   const progress = async () => (await kv.run(readRotationState())).running?.tally.users ?? 0;
 
-  const going = goOn();
+  const going = runTraffic();
   const stopped = going.catch((error: unknown) => error);
   let rotation = rotate();
   for (let kill = 1; kill <= KILLS; kill += 1) {

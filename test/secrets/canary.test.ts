@@ -5,7 +5,7 @@ import { composeApp } from '../../lib/compose.ts';
 import { loadConfig } from '../../lib/config.ts';
 import { SendError } from '../../lib/outgoing/send.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
-import { hang, json, quotingTheKey, redirectTo, reset, resetMidway } from '../support/answers.ts';
+import { errorQuotingKey, hang, json, redirectTo, reset, resetMidway } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -42,7 +42,7 @@ afterAll(async () => {
   await world.close();
 });
 
-async function note(response: Promise<Response>): Promise<void> {
+async function collectOutput(response: Promise<Response>): Promise<void> {
   const { status, headers, ...rest } = await response;
   seen.push(`${status} ${inspect([...headers])} ${inspect(rest)}`);
   seen.push(await (await response).text().catch((error: unknown) => inspect(error, { depth: 9 })));
@@ -70,19 +70,21 @@ test('no failure of provider, store or issuer reveals the key or the token', asy
     call(modules.keys, '/api/keys', { token }),
   ];
   for (const bad of [`${key}\n`, `${key}\nx`, { key }, [key], `${key}${'x'.repeat(5000)}`, `${key}\u0000`])
-    await note(put(bad));
-  await note(call(modules.key, '/api/keys/openai', { method: 'PUT', token, body: `{"key":"${key}` }));
-  await note(call(modules.key, `/api/keys/${key}`, { method: 'PUT', token, json: { key } }));
-  world.providers.answerNextWith(quotingTheKey(401));
-  await note(put(key));
-  await note(put(key));
-  await note(call(modules.key, '/api/keys/gemini', { method: 'PUT', token, json: { key } }));
-  await note(call(modules.key, '/api/keys/exa', { method: 'PUT', token, json: { key } }));
+    await collectOutput(put(bad));
+  await collectOutput(
+    call(modules.key, '/api/keys/openai', { method: 'PUT', token, body: `{"key":"${key}` }),
+  );
+  await collectOutput(call(modules.key, `/api/keys/${key}`, { method: 'PUT', token, json: { key } }));
+  world.providers.answerNextWith(errorQuotingKey(401));
+  await collectOutput(put(key));
+  await collectOutput(put(key));
+  await collectOutput(call(modules.key, '/api/keys/gemini', { method: 'PUT', token, json: { key } }));
+  await collectOutput(call(modules.key, '/api/keys/exa', { method: 'PUT', token, json: { key } }));
 
-  const bad = [quotingTheKey(400), quotingTheKey(401), quotingTheKey(500), reset, resetMidway, hang];
+  const bad = [errorQuotingKey(400), errorQuotingKey(401), errorQuotingKey(500), reset, resetMidway, hang];
   for (const answer of [...bad, redirectTo(`http://127.0.0.1:9/?key=${key}`), json(`text ${key}`, 403)]) {
     world.providers.answerWith(answer);
-    await Promise.all(uses().map(note));
+    await Promise.all(uses().map(collectOutput));
   }
   world.providers.reset();
   // A provider that returns the key and the token in place of token counts and model names.
@@ -103,7 +105,7 @@ test('no failure of provider, store or issuer reveals the key or the token', asy
     token,
   });
   for (const guards of [{ models: [`${key} x`] }, { expiresAt: token }, { [key]: true }, { paused: key }])
-    await note(call(modules.key, '/api/keys/openai', { method: 'PATCH', token, json: { guards } }));
+    await collectOutput(call(modules.key, '/api/keys/openai', { method: 'PATCH', token, json: { guards } }));
   await vi.waitFor(() =>
     expect(
       world.kv.requests
@@ -113,13 +115,13 @@ test('no failure of provider, store or issuer reveals the key or the token', asy
     ).toBe(true),
   );
   for (const query of ['', '?format=csv', '?format=ndjson', `?cursor=${key}`, `?${token}=1`])
-    await note(call(modules.audit, `/api/audit${query}`, { token }));
-  await note(call(modules.usage, '/api/usage', { token }));
-  await note(call(modules.usage, `/api/usage?from=${key}`, { token }));
+    await collectOutput(call(modules.audit, `/api/audit${query}`, { token }));
+  await collectOutput(call(modules.usage, '/api/usage', { token }));
+  await collectOutput(call(modules.usage, `/api/usage?from=${key}`, { token }));
   world.issuer.answerJwksWith(() => new Response(token, { status: 500 }));
-  await note(call(modules.keys, '/api/keys', { token: `${token}x` }));
+  await collectOutput(call(modules.keys, '/api/keys', { token: `${token}x` }));
   await world.kv.stop();
-  await Promise.all(uses().map(note));
+  await Promise.all(uses().map(collectOutput));
 
   expect(seen.length).toBeGreaterThan(100);
   const everything = seen.join('\n');

@@ -85,7 +85,7 @@ export function redirectTo(location: string, status = 307): Answer {
 }
 
 /** An error that quotes the key it was called with, as some providers do. */
-export function quotingTheKey(status = 400): Answer {
+export function errorQuotingKey(status = 400): Answer {
   return (call, response) =>
     json({ error: { message: `Invalid API key: ${call.credential}` } }, status)(call, response);
 }

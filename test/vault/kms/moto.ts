@@ -25,7 +25,7 @@ export async function startMoto(): Promise<{ url: string; keyArn: string; close(
   const url = `http://127.0.0.1:${port}`;
   const server = spawn(PROGRAM, ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
   try {
-    await answering(url, server);
+    await waitUntilReady(url, server);
     const client = new KMSClient({
       endpoint: url,
       region: 'eu-central-1',
@@ -46,7 +46,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function answering(url: string, server: ChildProcess): Promise<void> {
+async function waitUntilReady(url: string, server: ChildProcess): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (performance.now() < deadline && server.exitCode === null) {
     const up = await fetch(`${url}/moto-api/`).then(
