@@ -49,7 +49,7 @@ async function wholeJob(send: Send): Promise<Handler> {
   const app = composeApp(config, { send, after: (work) => void deferred.add(work) });
   const handle = createRouter(async () => app, routes, app.basePath);
   const saved = await handle(
-    new Request("http://gateway/api/keys/openai", {
+    new Request('http://gateway/api/keys/openai', {
       method: 'PUT',
       headers: { authorization: `Bearer ${token}` },
       body: JSON.stringify({ key: 'sk-bench-key' }),

@@ -135,7 +135,7 @@ const PARSERS: readonly ((text: string) => ReadonlyMap<string, string | undefine
  * Whether every parser reads the new value of each variable in `changes` (undefined: absent), and the old value of
  * every other variable.
  */
-export function isExpectedChange(
+function isExpectedChange(
   before: string,
   after: string,
   changes: ReadonlyMap<string, string | undefined>,

@@ -1,7 +1,7 @@
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import OpenAI from 'openai';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { events, hang, errorQuotingKey, redirectTo, reset } from '../support/answers.ts';
+import { errorQuotingKey, events, hang, redirectTo, reset } from '../support/answers.ts';
 import { call } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
