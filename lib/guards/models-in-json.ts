@@ -1,6 +1,6 @@
 /**
- * Every model that a JSON text names. The text is read token by token, because a parsed object hides members: where a
- * name occurs twice, some parsers take the first and some the last.
+ * Finds every model that a JSON text names. The text is read token by token, because a parsed object hides duplicate
+ * members: some parsers use the first one and some the last.
  */
 import { visit } from 'jsonc-parser';
 
