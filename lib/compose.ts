@@ -110,7 +110,7 @@ async function createVerifier(auth: Config['auth'], send: Send, clock: () => Dat
   }
   const { createPublicKey } = await import('./identity/public-key.ts');
   const findKey = await createPublicKey(auth.publicKey).catch(() => {
-    throw new ConfigError([{ variable: 'AUTH_PUBLIC_KEY', complaint: 'cannot be read as a public key' }]);
+    throw new ConfigError([{ variable: 'AUTH_PUBLIC_KEY', message: 'cannot be read as a public key' }]);
   });
   return createTokenVerifier(auth, findKey);
 }

@@ -1,6 +1,6 @@
 /**
- * The only reader of the environment. It decides the mode and refuses an incomplete configuration. It never repeats a
- * value: an error names variables only.
+ * The only module that reads the environment. It decides the mode and rejects an incomplete configuration. Errors name
+ * variables and never contain a value.
  */
 import { z } from 'zod';
 import type { AuditBounds } from './audit/audit-log.ts';
@@ -36,7 +36,7 @@ export type Config = VaultSettings & {
   readonly auth: {
     readonly issuer: string;
     readonly jwksUrl: string;
-    /** PEM (SPKI) or JWK text. When set, no token is ever verified over the network. */
+    /** PEM (SPKI) or JWK text. When set, verifying a token needs no network call. */
     readonly publicKey: string | undefined;
     /** Accepted `aud` values; empty: any. */
     readonly audience: readonly string[];
@@ -45,31 +45,31 @@ export type Config = VaultSettings & {
   };
   readonly allowedOrigins: readonly string[];
   readonly rateLimitPerMinute: number;
-  /** How long a provider may take to begin its answer. */
+  /** How long a provider may take to send its response headers. */
   readonly providerTimeoutMs: number;
   readonly cronSecret: Secret | undefined;
   readonly audit: AuditBounds;
   readonly usage: { readonly maxAgeDays: number; readonly prices: PriceTable | undefined };
-  /** Log every call, not only refused and failed calls. */
+  /** Whether every call is logged, not only refused and failed ones. */
   readonly logsEveryCall: boolean;
-  /** OpenTelemetry is configured, by its own variables. */
+  /** Whether OpenTelemetry is configured, through its own environment variables. */
   readonly isTraced: boolean;
-  /** Providers that are told which trace a call belongs to. */
+  /** Providers to which the trace context (`traceparent`) of a call is sent. */
   readonly traceContextTo: readonly ProviderId[];
-  /** The operator's overrides of provider origins, in the form of a URL parser, without a trailing slash. */
+  /** The operator's overrides of provider origins, normalized by the URL parser, without a trailing slash. */
   readonly baseUrls: ReadonlyMap<ProviderId, string>;
   readonly onboarding: {
     readonly steps: readonly StepDefinition[];
     /** Providers for which the step `api-keys` needs a usable key; empty: one key of any provider. */
     readonly requiredProviders: readonly ProviderId[];
   };
-  /** The files in which local mode keeps keys besides KV. Undefined in production, which touches no such file. */
+  /** The files in which local mode keeps keys besides KV. Undefined in production, which uses no such files. */
   readonly localFiles: LocalFiles | undefined;
 };
 
 /**
- * Local only where no variable shows a deployment. The variables of platforms come first, because Vercel sets
- * `VERCEL_*` only where a project setting says so: a missing variable must not turn a deployment local.
+ * Local only if no variable indicates a deployment. Platform variables come first, because Vercel sets `VERCEL_*` only
+ * when a project setting enables them: a missing variable must not switch a deployment to local mode.
  */
 export function decideMode(env: Environment): Mode {
   const deployed =
@@ -91,7 +91,7 @@ const secureUrl = z.string('is missing').refine((text) => {
   return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK_HOSTS.has(url.hostname));
 }, 'must be an https URL (http on a loopback host) without user, query or fragment');
 
-/** In the form that a URL parser gives it, so that joined addresses can be compared with it. No trailing slash. */
+/** Normalized by the URL parser, so that joined URLs can be compared with it. No trailing slash. */
 const baseUrl = z
   .string()
   .trim()
@@ -113,17 +113,17 @@ const origins = list.refine(
   'must be browser origins such as https://app.example, comma-separated, without path or trailing slash',
 );
 
-const wholeNumber = (fallback: number, least: number, most: number) => {
-  const complaint = `must be a whole number from ${least} to ${most}`;
+const wholeNumber = (fallback: number, min: number, max: number) => {
+  const message = `must be a whole number from ${min} to ${max}`;
   return z
     .string()
-    .regex(/^\d{1,9}$/, complaint)
+    .regex(/^\d{1,9}$/, message)
     .transform(Number)
-    .refine((value) => value >= least && value <= most, complaint)
+    .refine((value) => value >= min && value <= max, message)
     .default(fallback);
 };
 
-/** A PEM in a one-line setting has `\\n` for its line breaks. */
+/** A PEM in a one-line setting has `\\n` in place of line breaks. */
 const publicKey = z
   .string()
   .transform((text) => text.replaceAll('\\n', '\n'))
@@ -134,7 +134,7 @@ const publicKey = z
 const optionalText = z.string().optional();
 
 const listOfProviders = list.pipe(
-  z.array(z.enum(providerIds), 'must be ids of providers, comma-separated, as GET /api/providers lists them'),
+  z.array(z.enum(providerIds), 'must be provider ids, comma-separated, as listed by GET /api/providers'),
 );
 
 const variables = z.object({
@@ -179,7 +179,7 @@ const operatorVariables = variables.pick({
   AUDIT_MAX_AGE_DAYS: true,
 });
 
-/** Every variable of the schema, for the test that keeps .env.example true. */
+/** Every variable of the schema. A test compares them with .env.example. */
 export const configVariables: readonly string[] = Object.keys(variables.shape);
 
 /** `OPENAI_BASE_URL` for `openai`, and so on. */
@@ -200,14 +200,14 @@ export function loadConfig(env: Environment = process.env): Config {
     return value === undefined ? [] : [{ provider, base: baseUrl.safeParse(value) }];
   });
   const vault = readVaultSettings(set);
-  const complaints = [
+  const issues = [
     ...describeIssues(parsed),
-    ...vault.complaints,
+    ...vault.issues,
     ...overrides
       .filter(({ base }) => !base.success)
-      .map(({ provider }) => ({ variable: baseUrlVariable(provider), complaint: 'must be an https URL' })),
+      .map(({ provider }) => ({ variable: baseUrlVariable(provider), message: 'must be an https URL' })),
   ];
-  if (!parsed.success || complaints.length > 0) throw new ConfigError(complaints);
+  if (!parsed.success || issues.length > 0) throw new ConfigError(issues);
 
   const values = parsed.data;
   const mode = decideMode(env);
@@ -242,7 +242,7 @@ export function loadConfig(env: Environment = process.env): Config {
   });
 }
 
-/** Any variable of OpenTelemetry, or Vercel's variable for its collector, switches tracing on. */
+/** Any `OTEL_*` variable, or Vercel's variable for its collector, enables tracing. */
 function isTraced(env: Environment): boolean {
   if (env.OTEL_SDK_DISABLED === 'true') return false;
   return Object.keys(env).some((name) => name.startsWith('OTEL_') || name === 'VERCEL_OTEL_ENDPOINTS');
@@ -256,7 +256,7 @@ function localFiles(values: z.infer<typeof variables>): LocalFiles {
   }
   const missing = frontendFile === undefined ? 'FRONTEND_ENV_FILE' : 'FRONTEND_ENV_NAME';
   if (frontendFile === variable) return { envFile, frontend: undefined };
-  throw new ConfigError([{ variable: missing, complaint: 'is missing; the other of the two is set' }]);
+  throw new ConfigError([{ variable: missing, message: 'is missing; the other of the two is set' }]);
 }
 
 const publicJwk = z.object({ kty: z.enum(['RSA', 'EC', 'OKP']), d: z.never().optional() });
@@ -274,16 +274,16 @@ function looksLikePublicKey(text: string): boolean {
 export function loadVaultConfig(env: Environment): Pick<Config, 'kv' | 'audit' | keyof VaultSettings> {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = operatorVariables.safeParse(set);
-  const { settings, complaints } = readVaultSettings(set);
-  const all = [...describeIssues(parsed), ...complaints];
-  if (!parsed.success || all.length > 0) throw new ConfigError(all);
+  const { settings, issues } = readVaultSettings(set);
+  const allIssues = [...describeIssues(parsed), ...issues];
+  if (!parsed.success || allIssues.length > 0) throw new ConfigError(allIssues);
   return Object.freeze({ kv: readKv(parsed.data), audit: readAuditBounds(parsed.data), ...settings });
 }
 
 function describeIssues(parsed: z.ZodSafeParseResult<unknown>) {
   return (parsed.success ? [] : parsed.error.issues).map((issue) => ({
     variable: String(issue.path[0]),
-    complaint: issue.message,
+    message: issue.message,
   }));
 }
 

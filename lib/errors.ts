@@ -122,8 +122,8 @@ const PROBLEMS = {
 export type ProblemCode = keyof typeof PROBLEMS;
 
 /**
- * Which rule refused a call, where its code has several causes. It goes to the log and never to the caller, so that
- * an operator can tell the causes apart and an attacker cannot. docs/errors.md lists them by code.
+ * The rule that refused a call, for codes with several causes. It is only logged and never sent to the caller, so that the
+ * operator can distinguish the causes and an attacker cannot. docs/errors.md lists them by code.
  */
 export const reasons = {
   token_invalid: [
@@ -183,7 +183,7 @@ export const reasons = {
   provider_unreachable: ['provider_connection_failed', 'caller_left'],
 } as const satisfies Partial<Record<ProblemCode, readonly string[]>>;
 
-/** The code itself where it has one cause only. */
+/** A reason, or the code itself if it has only one cause. */
 export type Reason = ProblemCode | (typeof reasons)[keyof typeof reasons][number];
 
 /** A field of the input that is wrong: `pointer` is an RFC 6901 JSON Pointer into the body. */
@@ -244,8 +244,8 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly variables: readonly string[];
 
-  constructor(complaints: readonly { readonly variable: string; readonly complaint: string }[]) {
-    super(complaints.map(({ variable, complaint }) => `${variable}: ${complaint}`).join('; '));
-    this.variables = complaints.map(({ variable }) => variable);
+  constructor(issues: readonly { readonly variable: string; readonly message: string }[]) {
+    super(issues.map(({ variable, message }) => `${variable}: ${message}`).join('; '));
+    this.variables = issues.map(({ variable }) => variable);
   }
 }

@@ -1,4 +1,4 @@
-/** One line of JSON an event, to standard error. It takes fixed texts, ids and numbers; never a message of an error. */
+/** Logs each event as one line of JSON on standard error. Pass only fixed texts, ids and numbers, never an error message. */
 
 export type LogEvent = {
   readonly level: 'info' | 'warn' | 'error';
@@ -7,13 +7,13 @@ export type LogEvent = {
 };
 
 export function log(event: LogEvent): void {
-  // biome-ignore lint/suspicious/noConsole: the one place that writes; Vercel collects what functions print
+  // biome-ignore lint/suspicious/noConsole: the only place that writes to the console; Vercel collects this output
   console.error(JSON.stringify({ time: new Date().toISOString(), ...event }));
 }
 
 /**
- * Where an unexpected error came from: its class and its stack frames, without its message, which may quote
- * what failed.
+ * Where an unexpected error came from: its class and stack frames. The message is left out, because it may contain
+ * the value that failed.
  */
 export function describeOrigin(error: unknown): { readonly error: string; readonly frames: string } {
   if (!(error instanceof Error)) return { error: typeof error, frames: '' };

@@ -1,7 +1,7 @@
 /**
  * A value that cannot be printed by accident: `String()`, template strings, `JSON.stringify`, `console.log`,
  * `util.inspect`, spreading and structured cloning give `[secret]` or nothing.
- * The value comes out through `reveal()` alone, so that a search for that word finds every place that has it.
+ * Only `reveal()` returns the value, so a search for that name finds every place that reads a secret.
  */
 export class Secret {
   readonly #value: string;

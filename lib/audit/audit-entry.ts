@@ -1,6 +1,6 @@
 /**
- * One line of a user's audit log. Every field is an id of ours, a word of a fixed list, a number, or a model's name
- * of letters, digits and a few signs: no input can make a line, a field or a look-alike of one.
+ * One entry of a user's audit log. Every field is an id we made, a value from a fixed list, a number, or a model name
+ * with a restricted character set, so no input can forge an entry or a field.
  */
 import { z } from 'zod';
 import { problemCodes } from '../errors.ts';
@@ -20,11 +20,11 @@ const actions = [
 ] as const;
 export type AuditAction = (typeof actions)[number];
 
-/** The way a key was used: through which route, or by code of the operator's. */
+/** How a key was used: through one of these routes, or by the operator's own code. */
 const routes = ['gateway', 'generate', 'search', 'code'] as const;
 export type AuditRoute = (typeof routes)[number];
 
-const whole = z.coerce.number().int().nonnegative();
+const wholeNumber = z.coerce.number().int().nonnegative();
 
 export const auditEntry = z.object({
   /** When the call began, RFC 3339. */
@@ -32,18 +32,18 @@ export const auditEntry = z.object({
   action: z.enum(actions),
   route: z.enum(routes).nullable(),
   provider: z.enum(providerIds).nullable(),
-  /** `ok`, or the code of the problem that the caller was answered with, or would have been on our own routes. */
+  /** `ok`, or a problem code. On the gateway, a provider's error maps to the code that our own routes would return. */
   outcome: z.enum(['ok', ...problemCodes]),
-  /** The HTTP status of the answer; null where there was none. */
-  status: whole.nullable(),
-  /** Until the last byte of the answer. */
-  durationMs: whole,
+  /** The HTTP status of the response; null when there was none. */
+  status: wholeNumber.nullable(),
+  /** From the start of the call to the last byte of the response. */
+  durationMs: wholeNumber,
   requestId: z.uuid().nullable(),
   model: modelName.nullable(),
-  inputTokens: whole.nullable(),
-  outputTokens: whole.nullable(),
+  inputTokens: wholeNumber.nullable(),
+  outputTokens: wholeNumber.nullable(),
 });
 export type AuditEntry = z.infer<typeof auditEntry>;
 
-/** The names of the fields, in the order in which they are stored and shown. */
+/** The field names, in the order in which they are stored and shown. */
 export const auditFields = auditEntry.keyof().options;

@@ -1,5 +1,5 @@
 /**
- * A user's audit log in KV: a stream whose entries are added and never changed, bounded in length and age.
+ * A user's audit log in KV: an append-only stream, limited in length and age.
  * docs/storage-schema.md describes it.
  */
 import { z } from 'zod';
@@ -10,14 +10,14 @@ import { DAY_MS, MAX_AUDIT_ENTRIES } from '../limits.ts';
 import { type AuditEntry, auditEntry, auditFields } from './audit-entry.ts';
 
 export type AuditBounds = {
-  /** The newest so many entries are kept. */
+  /** Only the newest entries are kept, at most this many. */
   readonly maxEntries: number;
   readonly maxAgeDays: number;
 };
 
 const auditKey = (user: UserId) => `userkeys:audit:${user}`;
 
-/** Adds entries, at least one, and removes those beyond the bounds. `now`: about the time of the write. */
+/** Appends one or more entries and removes those that exceed the bounds. `now`: approximately the time of the write. */
 export function appendAudit(
   user: UserId,
   entries: readonly AuditEntry[],
@@ -26,27 +26,29 @@ export function appendAudit(
 ): Script {
   const maxAgeMs = maxAgeDays * DAY_MS;
   const oldest = Math.max(0, now.getTime() - maxAgeMs);
-  const words = entries.flatMap((entry) => auditFields.flatMap((name) => [name, String(entry[name] ?? '')]));
+  const fieldArgs = entries.flatMap((entry) =>
+    auditFields.flatMap((name) => [name, String(entry[name] ?? '')]),
+  );
   return {
     source: APPEND,
     keys: [auditKey(user)],
-    args: [String(maxEntries), String(oldest), String(maxAgeMs), ...words],
+    args: [String(maxEntries), String(oldest), String(maxAgeMs), ...fieldArgs],
   };
 }
 
-const WORDS_PER_ENTRY = 2 * auditFields.length;
+const ARGS_PER_ENTRY = 2 * auditFields.length;
 
 const APPEND = `
 local stream = KEYS[1]
 local maxEntries, oldestId, maxAgeMs = ARGV[1], ARGV[2], ARGV[3]
-for i = 4, #ARGV, ${WORDS_PER_ENTRY} do
-  redis.call('XADD', stream, 'MAXLEN', maxEntries, '*', unpack(ARGV, i, i + ${WORDS_PER_ENTRY} - 1))
+for i = 4, #ARGV, ${ARGS_PER_ENTRY} do
+  redis.call('XADD', stream, 'MAXLEN', maxEntries, '*', unpack(ARGV, i, i + ${ARGS_PER_ENTRY} - 1))
 end
 redis.call('XTRIM', stream, 'MINID', oldestId)
 redis.call('PEXPIRE', stream, maxAgeMs)
 return 1`;
 
-/** A place in the log; the entries after it are older. */
+/** A position in the log. The next page starts with the entry that is older than it. */
 export const auditCursor = z
   .string()
   .regex(/^\d{1,15}-\d{1,10}$/, 'must be a cursor that this address returned');
@@ -54,11 +56,11 @@ export const auditCursor = z
 export type AuditPage = {
   /** Newest first. */
   readonly entries: readonly AuditEntry[];
-  /** For the next, older page; undefined at the end. */
+  /** The cursor of the next, older page; undefined on the last page. */
   readonly nextCursor: string | undefined;
 };
 
-/** One page of at most `limit` entries. An entry of another form, such as a newer deployment's, is left out. */
+/** One page of at most `limit` entries. Entries in an unknown format, such as those of a newer deployment, are skipped. */
 export function readAudit(
   user: UserId,
   page: { readonly limit: number; readonly cursor?: string | undefined },
@@ -78,15 +80,15 @@ export function readAudit(
   );
 }
 
-/** An id, and the names and values of the fields in turn. An empty value stands for null. */
-const storedEntry = z.tuple([z.string(), z.array(z.string())]).transform(([id, words]) => {
-  const pairs = words.flatMap((name, index) =>
-    index % 2 === 0 ? [[name, words[index + 1] || null] as const] : [],
+/** An id, then field names and values alternately. An empty value means null. */
+const storedEntry = z.tuple([z.string(), z.array(z.string())]).transform(([id, texts]) => {
+  const pairs = texts.flatMap((name, index) =>
+    index % 2 === 0 ? [[name, texts[index + 1] || null] as const] : [],
   );
   return { id, fields: Object.fromEntries(pairs) };
 });
 
-/** Every entry that is stored, whatever its age. */
+/** Every stored entry, also those past their age limit. */
 export const auditData: UserData = {
   name: 'audit',
   kvKeys: (user) => [auditKey(user)],

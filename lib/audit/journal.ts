@@ -1,6 +1,6 @@
 /**
- * What one call leaves behind: an entry in the user's audit log, its usage, and other deferred writes. All of it is
- * written in one KV request after the response. None of it can make a call fail.
+ * Records one call: an entry in the user's audit log, its usage, and other deferred writes. All of it is written in
+ * one KV request after the response. A failed write never fails the call.
  */
 import type { UserId } from '../identity/user-id.ts';
 import { deferredWrites } from '../kv/deferred-writes.ts';
@@ -25,26 +25,26 @@ type Facts = {
   readonly model?: string | undefined;
 };
 
-/** The call's answer; status null where there was none. */
+/** How the call ended; status is null when there was no response. */
 type Outcome = { readonly status: number | null; readonly outcome: string };
 
 export type Journal = {
   readonly stages: Stages;
   /** Adds facts about the call. A later fact replaces an earlier one. */
   note(facts: Facts): void;
-  /** Records that a key was given to code that makes its calls itself: an entry of its own, and a call without figures. */
+  /** Records that the operator's code received a key: one audit entry, and one call without token counts. */
   recordOpened(provider: ProviderId): void;
   /** Keeps a secret out of the log: a model name that contains it is not written. */
   redact(secret: Secret): void;
-  /** Writes this script together with the rest, in the one KV request after the response. */
+  /** Adds a script to the KV request that is sent after the response. */
   defer(write: Script): void;
-  /** A `Send` for calls to the provider. It is timed, and the token figures in its answers are read as they pass. */
+  /** Wraps a `Send` for calls to the provider: times each call and reads the token counts as the response streams. */
   meter(send: Send): Send;
   /** Runs work after the response. Its failure is ignored. */
   afterResponse(work: () => Promise<unknown>): void;
   /** Runs when the call ends, before anything is written. */
   beforeEnd(run: () => void): void;
-  /** Ends the call. Writes once the answers of providers that are still streaming have ended. */
+  /** Ends the call. The write waits until every provider response has finished streaming. */
   end(outcome: Outcome): void;
 };
 
@@ -52,7 +52,7 @@ export type OpenJournal = (call: {
   readonly user: UserId;
   readonly requestId: string;
   readonly stages: Stages;
-  /** Undefined: the call itself is not logged. */
+  /** Undefined: the call gets no audit entry. */
   readonly action?: AuditAction | undefined;
 }) => Journal;
 
@@ -73,14 +73,14 @@ export function createJournals({
     const opened: ProviderId[] = [];
     const secrets: Secret[] = [];
     const deferred: Script[] = [];
-    const endings: (() => void)[] = [];
-    /** What the answers of providers said, in order. */
+    const endCallbacks: (() => void)[] = [];
+    /** What each provider response reported, in order. */
     const answers: Promise<Metered>[] = [];
 
-    /** Only code asks for keys without calling the provider through us. */
+    /** Our own routes call the provider themselves. Only the operator's code takes keys without a metered call. */
     const openedByCode = () => (facts.route === 'code' ? opened : []);
 
-    /** The model that answered, else the one that was asked for. */
+    /** The model that the provider reported, or else the requested one. */
     function modelOf(metered: Metered | undefined): string | undefined {
       const model = metered?.model ?? toModelName(facts.model);
       return secrets.some((secret) => model?.includes(secret.reveal())) ? undefined : model;
@@ -154,16 +154,16 @@ export function createJournals({
             .then(work)
             .catch(() => undefined),
         ),
-      beforeEnd: (run) => void endings.push(run),
+      beforeEnd: (run) => void endCallbacks.push(run),
       end(outcome) {
-        for (const run of endings) run();
+        for (const run of endCallbacks) run();
         after(write(outcome).catch(() => log({ level: 'warn', event: 'journal_lost', requestId })));
       },
     };
   };
 }
 
-/** Resolves after the handler has returned its response: what is left of producing it runs in microtasks. */
+/** Resolves after the handler has returned its response: the rest of its work runs in microtasks, before any timer. */
 function responseReturned(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 0));
 }

@@ -2,7 +2,7 @@
 import { Problem } from '../errors.ts';
 import { bodyTooLarge } from '../http/json.ts';
 import { MAX_PROVIDER_ERROR_BYTES, MAX_PROXY_REQUEST_BYTES, PROVIDER_IDLE_TIMEOUT_MS } from '../limits.ts';
-import { readCapped } from '../outgoing/read-capped.ts';
+import { readWithLimit } from '../outgoing/read-with-limit.ts';
 import type { Answer } from '../outgoing/send.ts';
 import type { Provider } from '../providers/catalogue.ts';
 import { credentialHeader } from '../providers/credential.ts';
@@ -108,8 +108,8 @@ async function assertPassable({ status, body }: Answer): Promise<void> {
 }
 
 /**
- * The text of an error answer. Undefined where it cannot be read and redacted: too long, compressed although that was
- * not asked for, or in another charset than UTF-8. UTF-16 without a charset shows by its zero bytes.
+ * The text of an error answer. Undefined if it cannot be redacted: too long, compressed without being requested, or in a
+ * charset other than UTF-8. UTF-16 without a declared charset is detected by its zero bytes.
  */
 async function readErrorText(answer: Answer): Promise<string | undefined> {
   const encoding = answer.headers.get('content-encoding') ?? 'identity';
@@ -118,7 +118,7 @@ async function readErrorText(answer: Answer): Promise<string | undefined> {
     await answer.body.cancel();
     return undefined;
   }
-  const bytes = await readCapped(answer.body, MAX_PROVIDER_ERROR_BYTES);
+  const bytes = await readWithLimit(answer.body, MAX_PROVIDER_ERROR_BYTES);
   return bytes === undefined || bytes.includes(0) ? undefined : new TextDecoder().decode(bytes);
 }
 

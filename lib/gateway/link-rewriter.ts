@@ -9,9 +9,9 @@ import { changeMembers } from './json-member-rewriter.ts';
 export type LinkRewriter = { readonly base: string; readonly gateway: string };
 
 /**
- * The rewriter for answers to this request: to the origin that the caller used. Only the request's own address decides,
- * never `X-Forwarded-Host`. `X-Forwarded-Proto` may only make it https, so that behind a proxy that ends TLS no token
- * is sent over plain http.
+ * Creates the rewriter for answers to this request. Links get the origin that the caller used, taken from the request URL
+ * and never from `X-Forwarded-Host`. `X-Forwarded-Proto` can only change it to https, so that behind a proxy that
+ * terminates TLS no token is sent over plain http.
  */
 export function linkRewriter(request: Request, base: string, gatewayPath: string): LinkRewriter {
   const url = new URL(request.url);
@@ -35,8 +35,8 @@ export function hasLinkMembers(provider: Provider, headers: Headers): boolean {
 }
 
 /**
- * A JSON body with the addresses in the provider's link members rewritten, in whatever form they are written. Every
- * other byte stays as it is, also addresses of other hosts and values that are no addresses.
+ * Rewrites the URLs in the provider's link members of a JSON body, in any notation. Every other byte is unchanged,
+ * including URLs of other hosts and values that are not URLs.
  */
 export function rewriteLinkMembers(
   body: ReadableStream<Uint8Array>,

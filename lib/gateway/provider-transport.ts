@@ -23,8 +23,8 @@ type MeteredCall = {
 };
 
 /**
- * The transport for one call. The token figures in the provider's answers are recorded in the journal, and the provider
- * is told which trace the call belongs to if the operator allows it.
+ * The transport for one call. It records the token counts of the provider's answers in the journal, and sends the trace
+ * context to the provider if the operator allows it.
  */
 export function transportFor(
   { app, journal, traceparent }: MeteredCall,

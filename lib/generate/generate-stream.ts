@@ -21,7 +21,7 @@ const PREAMBLE: ReadonlySet<Part['type']> = new Set(['start', 'start-step', 'tex
 /**
  * The text only. It ends with an error when the provider fails in the middle.
  *
- * @throws whatever the model call failed with before the first piece of text.
+ * @throws the error of the model call if it fails before the first text.
  */
 export async function textStreamResponse(
   call: ModelCall,
@@ -44,7 +44,7 @@ export async function textStreamResponse(
 /**
  * The UI message stream (`text/event-stream`). After a failure in the middle its last part is an `error`.
  *
- * @throws whatever the model call failed with before anything was written.
+ * @throws the error of the model call if it fails before the first part.
  */
 export async function chatStreamResponse(
   call: ModelCall,

@@ -15,8 +15,8 @@ import { dayOf, guardsKey, splitModels, usedTodayKey } from './stored-guards.ts'
 export type WantedKey = {
   readonly provider: ProviderId;
   /**
-   * The model the key is wanted for. Undefined: not known yet, or decided by code that asks for the key; whoever learns
-   * the model compares it with the decision's `models`. Null: no model, which a key restricted to models does not serve.
+   * The model of the call. Undefined: not known yet, or chosen by the operator's code; the code that determines the model
+   * must compare it with the decision's `models`. Null: no model, which a key restricted to models refuses.
    */
   readonly model?: string | null | undefined;
   /** In local mode: `.env` has a key for this provider, whether or not KV has one. */

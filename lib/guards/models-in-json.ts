@@ -1,6 +1,6 @@
 /**
- * Every model that a JSON text names. The text is read token by token, because a parsed object hides members: where a
- * name occurs twice, some parsers take the first and some the last.
+ * Finds every model that a JSON text names. The text is read token by token, because a parsed object hides duplicate
+ * members: some parsers use the first one and some the last.
  */
 import { visit } from 'jsonc-parser';
 import { MAX_GUARDED_BODY_DEPTH, MAX_GUARDED_BODY_VALUES } from '../limits.ts';
@@ -26,8 +26,8 @@ type Parent = {
 };
 
 /**
- * Undefined where the models cannot be told: the text is not JSON, its outermost value is not an object, a member that
- * is called after models holds anything but names, or the text nests deeper or holds more values than allowed.
+ * Returns undefined if the models cannot be determined: the text is not JSON, its outermost value is not an object, a
+ * member for models contains anything but strings, or the text exceeds the limit of nesting or of values.
  */
 export function modelsInJson(text: string): ModelsInJson | undefined {
   try {

@@ -1,9 +1,9 @@
 /**
- * Which models a call on the gateway asks for, where its key is restricted to some. If that is not certain, the call is
- * refused: we and the provider must not read two different models out of one request.
+ * Determines the requested models of a gateway call whose key is restricted to some models. If they are not certain, the
+ * call is refused: we and the provider must not read different models from one request.
  */
 import { MAX_GUARDED_BODY_BYTES } from '../limits.ts';
-import { readCapped } from '../outgoing/read-capped.ts';
+import { readWithLimit } from '../outgoing/read-with-limit.ts';
 import { modelsInJson } from './models-in-json.ts';
 
 /** Gemini's own paths name the model. */
@@ -24,13 +24,13 @@ const NAMED_IN_PATH = /\/(?:models|engines|deployments|workflows|agents|accounts
 const PLAIN_JSON = /^application\/json\s*(?:;\s*charset="?utf-8"?\s*)?$/i;
 
 export type RequestedModels = {
-  /** Every model that may answer the call. Undefined: cannot be told. */
+  /** Every model that may answer the call. Undefined: not known. */
   readonly models: readonly string[] | undefined;
   /** Replaces the given request, whose body has been read. */
   readonly request: Request;
 };
 
-/** Reads the body, up to a limit, where the path names a model (`inPath`) or the endpoint has it in the body. */
+/** Reads the body, up to a limit, if the path names a model (`inPath`) or the endpoint has the model in the body. */
 export async function readRequestedModels(
   request: Request,
   path: string,
@@ -41,7 +41,7 @@ export async function readRequestedModels(
   if (inPath === undefined && (!BODY_ENDPOINT.test(path) || NAMED_IN_PATH.test(path))) return untold;
   if (request.body === null) return { ...untold, models: inPath === undefined ? undefined : [inPath] };
   if (!PLAIN_JSON.test(request.headers.get('content-type') ?? '')) return untold;
-  const bytes = await readCapped(request.body, MAX_GUARDED_BODY_BYTES);
+  const bytes = await readWithLimit(request.body, MAX_GUARDED_BODY_BYTES);
   if (bytes === undefined) return untold;
   const { method, headers, signal } = request;
   return {

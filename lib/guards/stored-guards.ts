@@ -59,14 +59,14 @@ function toView(fields: readonly (string | null)[], callsToday: number): GuardsV
   };
 }
 
-/** The models of a guard. Names of models hold no white space. */
+/** The models of a guard. Model names contain no white space. */
 export function splitModels(text: string): readonly string[] {
   return text.split(' ');
 }
 
 /**
- * Changes the guards that the patch names. False, with nothing changed, where no key is stored; `isInFile` says that
- * `.env` has one.
+ * Changes the guards that the patch names. Returns false and changes nothing if no key is stored. `isInFile`: `.env` has
+ * a key, which is enough.
  */
 export function changeGuards(
   user: UserId,

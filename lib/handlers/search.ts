@@ -9,7 +9,7 @@ import {
   MAX_SEARCH_RESULTS,
   PROVIDER_IDLE_TIMEOUT_MS,
 } from '../limits.ts';
-import { readCapped } from '../outgoing/read-capped.ts';
+import { readWithLimit } from '../outgoing/read-with-limit.ts';
 import { credentialHeader } from '../providers/credential.ts';
 import { readCallAnswer } from '../providers/key-check-result.ts';
 import { providerRefusal } from '../providers/provider-refusal.ts';
@@ -48,7 +48,7 @@ export const POST = userRoute({ audit: 'use', body: searchBody }, async (call) =
       answerTimeoutMs: timeoutMs,
       idleTimeoutMs: PROVIDER_IDLE_TIMEOUT_MS,
     });
-    const bytes = await readCapped(answer.body, MAX_JSON_ANSWER_BYTES);
+    const bytes = await readWithLimit(answer.body, MAX_JSON_ANSWER_BYTES);
     if (bytes === undefined) throw new Problem('provider_error', { reason: 'provider_answer_too_large' });
     if (answer.status === 200) {
       keys.recordKeyStatus(exa.id, 'valid');

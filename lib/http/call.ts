@@ -56,10 +56,10 @@ export type Call = {
   readonly requestId: string;
   /** The named segments of the path. */
   readonly params: PathParams;
-  /** The path behind that of the route, for a route that ends in `/*`: as the caller wrote it, with its slash. */
+  /** For a route that ends in `/*`: the rest of the raw path, with its leading slash. */
   readonly rest: string;
   readonly stages: Stages;
-  /** The trace this call belongs to, for providers that are told. */
+  /** The trace of this call, sent to the providers in `TRACE_CONTEXT_TO`. */
   readonly traceparent: string | undefined;
 };
 

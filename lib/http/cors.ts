@@ -16,8 +16,8 @@ export function preflight(request: Request, allowedOrigins: readonly string[]): 
 }
 
 /**
- * Lets an allowed origin's page read the response, with every header that is on it: which ones an SDK needs is its
- * own affair, and none is for the server's eyes alone.
+ * Lets a page of an allowed origin read the response and all of its headers. SDKs need different headers, and none of
+ * them is confidential.
  */
 export function allowOrigin(request: Request, response: Headers, allowedOrigins: readonly string[]): void {
   response.append('vary', 'Origin');

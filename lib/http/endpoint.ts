@@ -27,7 +27,7 @@ type UserRouteInput<Body, Query> = {
   readonly body?: ZodType<Body>;
   readonly maxBodyBytes?: number;
   readonly query?: ZodType<Query>;
-  /** The header in which the SDK behind this path sends its key, and so perhaps the token. */
+  /** The header in which the provider's SDK sends its key, which may hold the session token instead. */
   readonly tokenHeader?: (params: PathParams) => string | undefined;
   /** The action in the user's audit log. Without one the call is not in the log. */
   readonly audit?: AuditAction;
@@ -61,7 +61,7 @@ export function userRoute<Body = undefined, Query = undefined>(
   };
 }
 
-/** A provider's own refusal that is passed on as it is has the code it would have on a route of ours. */
+/** The outcome for the audit log. A forwarded provider error gets the code that our own routes would return. */
 function outcomeOf({ status }: Response): string {
   return status < 400 ? 'ok' : refusalCode(status);
 }

@@ -2,7 +2,7 @@
 import type { ZodType } from 'zod';
 import { type FieldError, Problem, type Reason } from '../errors.ts';
 import { MAX_FIELD_ERRORS, MAX_JSON_DEPTH, MAX_JSON_VALUES } from '../limits.ts';
-import { readCapped } from '../outgoing/read-capped.ts';
+import { readWithLimit } from '../outgoing/read-with-limit.ts';
 
 export function json(value: unknown, status = 200): Response {
   return new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } });
@@ -39,7 +39,7 @@ export async function readJson<T>(request: Request, schema: ZodType<T>, maxBytes
 async function readBody(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
   if (request.body === null) return new Uint8Array();
   try {
-    return await readCapped(request.body, maxBytes);
+    return await readWithLimit(request.body, maxBytes);
   } catch {
     throw new Problem('body_incomplete');
   }
@@ -54,7 +54,7 @@ function isWithinLimits(value: unknown, depth: number, budget: { left: number })
 }
 
 /**
- * The value as the schema gives it.
+ * Validates a value and returns the schema's output.
  *
  * @throws Problem `invalid_request`, as `readJson` does.
  */

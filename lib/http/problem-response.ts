@@ -2,7 +2,7 @@
 import { ConfigError, Problem } from '../errors.ts';
 import { describeOrigin, log } from '../log.ts';
 
-/** The problem that an error is answered with. What is no refusal of ours is logged, without its message. */
+/** The problem to answer for an error. An unexpected error is logged, without its message. */
 export function toProblem(error: unknown, requestId: string): Problem {
   if (error instanceof Problem) return error;
   if (error instanceof ConfigError) {

@@ -4,7 +4,7 @@
  */
 import { Problem, type Reason } from '../errors.ts';
 import { log } from '../log.ts';
-import { beginStages, type Stages, serverTiming } from '../telemetry/stages.ts';
+import { type Stages, serverTiming, startStages } from '../telemetry/stages.ts';
 import { callersTraceparent } from '../telemetry/trace-context.ts';
 import type { CallTrace } from '../telemetry/tracing.ts';
 import type { App, Call, PathParams } from './call.ts';
@@ -35,7 +35,7 @@ export function createRouter(
 
   return async (request) => {
     const requestId = crypto.randomUUID();
-    const stages = beginStages();
+    const stages = startStages();
     const { pathname } = new URL(request.url);
     const found = findRoute(patterns, pathname);
     let app: App | undefined;

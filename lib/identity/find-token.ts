@@ -1,4 +1,4 @@
-/** Where a session token may travel: the bearer header, or the slot where a provider's SDK puts its key. */
+/** Finds the session token: in the bearer header, or in the header where a provider's SDK sends its key. */
 import { Secret } from '../secret.ts';
 
 const BEARER = /^Bearer +([^\s,]+) *$/i;
@@ -11,9 +11,9 @@ export type FoundToken = {
 };
 
 /**
- * The session token of a request. On the gateway the called provider's own credential header comes first:
- * an SDK may send a token of its own environment as `Authorization` beside it, so the first slot that holds
- * something shaped like a JWT is taken. Nothing is verified here.
+ * Finds the session token of a request. On the gateway the provider's own credential header is checked first. An SDK may
+ * also send another token from its environment as `Authorization`, so the first header whose value has the form of a
+ * JWT is used. Nothing is verified here.
  */
 export function findToken(headers: Headers, providerHeader = 'authorization'): FoundToken | undefined {
   const slots = new Set([providerHeader, 'authorization']);

@@ -16,7 +16,7 @@ import {
   MAX_JWKS_KEYS,
 } from '../limits.ts';
 import { log } from '../log.ts';
-import { readCapped } from '../outgoing/read-capped.ts';
+import { readWithLimit } from '../outgoing/read-with-limit.ts';
 import { type Send, SendError } from '../outgoing/send.ts';
 
 type FetchedKeys = { readonly find: JWTVerifyGetKey; readonly fetchedAt: number };
@@ -99,7 +99,7 @@ async function fetchKeys(url: string, send: Send): Promise<JSONWebKeySet> {
     answerTimeoutMs: JWKS_TIMEOUT_MS,
     idleTimeoutMs: JWKS_TIMEOUT_MS,
   });
-  const bytes = await readCapped(answer.body, MAX_JWKS_BYTES);
+  const bytes = await readWithLimit(answer.body, MAX_JWKS_BYTES);
   if (answer.status !== 200) throw new UnusableAnswer('issuer_status_unexpected');
   if (bytes === undefined) throw new UnusableAnswer('issuer_keys_too_large');
   const jwks = jwksForm.parse(JSON.parse(new TextDecoder().decode(bytes)));

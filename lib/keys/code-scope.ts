@@ -3,7 +3,7 @@ import type { Journal, OpenJournal } from '../audit/journal.ts';
 import { Problem, type ProblemCode } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
 import { type ProviderId, providerIds } from '../providers/catalogue.ts';
-import { beginStages } from '../telemetry/stages.ts';
+import { startStages } from '../telemetry/stages.ts';
 import type { KeyScope, KeyUse } from './key-scope.ts';
 
 type KeySource = {
@@ -24,7 +24,7 @@ export type CodeScope = {
  */
 export async function openCodeScope(app: KeySource, user: UserId): Promise<CodeScope> {
   const requestId = crypto.randomUUID();
-  const journal = await app.openJournal({ user, requestId, stages: beginStages(), action: 'use' });
+  const journal = await app.openJournal({ user, requestId, stages: startStages(), action: 'use' });
   journal.note({ route: 'code' });
   const end: CodeScope['end'] = (outcome) => journal.end({ status: null, outcome });
   try {

@@ -1,6 +1,6 @@
 /**
- * One call's use of a user's keys. The call is admitted and the sealed keys are fetched in one KV request. A key is
- * opened when it is asked for, for its owner, and nothing of it outlives the call.
+ * One call's use of a user's keys. One KV request admits the call and fetches the sealed keys. A key is opened on demand,
+ * for its owner, and is not kept after the call.
  */
 import type { Journal } from '../audit/journal.ts';
 import { Problem } from '../errors.ts';

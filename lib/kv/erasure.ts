@@ -1,6 +1,6 @@
 /**
- * Erasing a user. An erased user leaves a mark for a quarter of an hour, so that calls that were under way when they
- * left write nothing about them afterwards. The mark names nobody: it is a digest of the user's id, with a time.
+ * Erases a user. A mark of the erasure is kept for 15 minutes, so that calls that were in progress write nothing about the
+ * user afterwards. The mark does not identify the user: it is a digest of the user's id, with a time.
  */
 import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { Problem, type Reason } from '../errors.ts';
 import { KV_TIMEOUT_MS, MAX_KV_ANSWER_BYTES } from '../limits.ts';
 import { log } from '../log.ts';
-import { readCapped } from '../outgoing/read-capped.ts';
+import { readWithLimit } from '../outgoing/read-with-limit.ts';
 import { type Send, SendError } from '../outgoing/send.ts';
 import type { Secret } from '../secret.ts';
 import type { Query } from './query.ts';
@@ -74,7 +74,7 @@ async function transmit(
     answerTimeoutMs: KV_TIMEOUT_MS,
     idleTimeoutMs: KV_TIMEOUT_MS,
   });
-  const bytes = await readCapped(answer.body, MAX_KV_ANSWER_BYTES);
+  const bytes = await readWithLimit(answer.body, MAX_KV_ANSWER_BYTES);
   if (bytes === undefined) throw new TransportError('store_answer_too_large');
   if (answer.status !== 200) throw new TransportError('store_status_unexpected');
   return parseAnswer(bytes);

@@ -1,18 +1,18 @@
 /**
- * What the store is asked. A query adds its commands to a pipeline and parses the answers to exactly those: nobody
- * counts commands by hand, so one query's answer cannot reach another query.
+ * Queries to the store. A query adds its commands to a pipeline and parses the answers to exactly those commands. The
+ * pipeline counts them, so one query's answer cannot reach another query.
  */
 import type { VercelKV } from '@vercel/kv';
 import { type ZodType, z } from 'zod';
 
 type Pipeline = ReturnType<VercelKV['pipeline']>;
 
-/** Parses the answers to the query's own commands. Throws where they have another shape. */
+/** Parses the answers to the query's own commands. Throws if they have an unexpected shape. */
 type ParseAnswers<T> = (answers: readonly unknown[]) => T;
 
 export type Query<T> = (pipeline: Pipeline) => ParseAnswers<T>;
 
-/** A query of one command or more. `schema` parses the list of their answers, one item a command. */
+/** A query of one or more commands. `schema` parses the list of their answers, one item for each command. */
 export function query<T>(addCommands: (pipeline: Pipeline) => unknown, schema: ZodType<T>): Query<T> {
   return (pipeline) => {
     addCommands(pipeline);
@@ -57,25 +57,25 @@ export function combineQueries(...queries: readonly Query<unknown>[]): Query<rea
 /** A query with no commands. */
 export const emptyQuery: Query<undefined> = () => () => undefined;
 
-/** A string that may not be there: the answer to `GET` and `HGET`. */
+/** A string or null: the answer to `GET` and `HGET`. */
 export const optionalText = z.string().nullable();
 
 /** A number that Redis counts: the answer to `INCR`, `EXPIRE`, `HDEL` and the like. */
 export const count = z.int();
 
-/** A stored counter that may not be there: Redis gives numbers that it stores as text. */
+/** A stored counter; 0 if there is none. Redis returns stored numbers as text. */
 export const optionalCounter = z
   .string()
   .regex(/^-?\d{1,15}$/)
   .nullable()
   .transform((text) => Number(text ?? 0));
 
-/** The answer to `HMGET` and `MGET` of so many fields, in their order. */
+/** The answer to `HMGET` and `MGET` of this many fields, in order. */
 export function optionalTexts(fields: number) {
   return z.array(optionalText).length(fields);
 }
 
-/** The answer to `HGETALL`: names and values in turn. A front end that answers with an object is refused. */
+/** The answer to `HGETALL`: names and values alternately. An object, as some front ends send, is refused. */
 export const fieldsOfHash = z
   .array(z.string())
   .refine((words) => words.length % 2 === 0)

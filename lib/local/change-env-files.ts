@@ -1,30 +1,30 @@
-/** Changing one or more `.env` files together with the store. */
-import { type PreparedChange, prepareChange, type Wanted } from './env-file.ts';
+/** Changes one or more `.env` files together with the store. */
+import { type PreparedChange, prepareChange, type VariableChanges } from './env-file.ts';
 import { lockFile } from './file-lock.ts';
 
 /**
- * Prepares every file, runs `store`, and only then puts the files in their places: when a file is refused nothing
- * is stored, and when storing fails no file is changed. One caller at a time, so that of two saves the same one is
- * last in the store and in the files.
+ * Prepares every file, runs `store`, and only then replaces the files. If a file is refused, nothing is stored; if
+ * storing fails, no file is changed. A lock admits one caller at a time, so after two concurrent saves the store and
+ * the files hold the same key.
  *
  * @throws Problem `env_file_refused`, `env_file_busy`, and whatever `store` throws.
  */
 export async function changeEnvFiles<T>(
-  wanted: ReadonlyMap<string, Wanted>,
+  changesByPath: ReadonlyMap<string, VariableChanges>,
   store: () => Promise<T>,
 ): Promise<T> {
-  // Always in the same order: two callers never wait for each other.
-  const paths = [...wanted.keys()].sort();
+  // Always in the same order, so that two callers cannot deadlock.
+  const paths = [...changesByPath.keys()].sort();
   const unlocks: (() => void)[] = [];
-  const changes: PreparedChange[] = [];
+  const prepared: PreparedChange[] = [];
   try {
     for (const path of paths) unlocks.push(await lockFile(path));
-    for (const path of paths) changes.push(await prepareChange(path, wanted.get(path) ?? new Map()));
+    for (const path of paths) prepared.push(await prepareChange(path, changesByPath.get(path) ?? new Map()));
     const result = await store();
-    for (const change of changes) await change.finish();
+    for (const change of prepared) await change.commit();
     return result;
   } finally {
-    await Promise.allSettled(changes.map((change) => change.drop()));
+    await Promise.allSettled(prepared.map((change) => change.discard()));
     for (const unlock of unlocks) unlock();
   }
 }

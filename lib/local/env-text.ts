@@ -1,48 +1,48 @@
 /**
- * The text of an `.env` file: what it says, and changing one variable of it. Texts here are bytes, one character
- * each (latin1), so that a file in any encoding comes out as it went in.
+ * Parses the text of an `.env` file and changes single variables in it. Text is decoded as latin1, one character for
+ * each byte, so a file in any encoding is written back unchanged.
  *
- * The dialect is dotenv's, which most readers follow: `NAME=value`, `export NAME=value`, `NAME: value`; values
- * bare, or in ', " or `, then also over several lines; `#` begins a comment outside of quotes; of two lines
- * with the same name the later one counts.
+ * The syntax is dotenv's, which most programs follow: `NAME=value`, `export NAME=value`, `NAME: value`. A value is
+ * bare, or quoted with ', " or `; quoted values may span lines. `#` starts a comment outside of quotes. If a name
+ * occurs twice, the later line counts.
  */
 
 type Assignment = {
   readonly name: string;
   readonly value: string;
-  /** Where its first line begins, and where the line after its last one does. */
+  /** The offset of its first line, and of the line after its last one. */
   readonly start: number;
   readonly end: number;
-  /** What stands before the name, and what after the value: white space and a comment. */
-  readonly lead: string;
-  readonly trail: string;
+  /** White space and `export` before the name; white space and a comment after the value. */
+  readonly prefix: string;
+  readonly suffix: string;
   readonly lineEnd: string;
 };
 
-const UTF8_MARK = '\xef\xbb\xbf';
+const UTF8_BOM = '\xef\xbb\xbf';
 const LINE_END = '(?:\\r\\n?|\\n|(?![^]))';
-/** As in dotenv, white space around the sign may hold line ends. */
-const HEAD = /(?<lead>[ \t]*(?:export[ \t]+)?)(?<name>[\w.-]+)(?:\s*=|:(?:\r\n?|\s))/y;
+/** As in dotenv, the white space around `=` may contain line ends. */
+const HEAD = /(?<prefix>[ \t]*(?:export[ \t]+)?)(?<name>[\w.-]+)(?:\s*=|:(?:\r\n?|\s))/y;
 const QUOTED = new RegExp(
   `\\s*(?<raw>'(?:\\\\'|[^'])*'|"(?:\\\\"|[^"])*"|\`(?:\\\\\`|[^\`])*\`)` +
-    `(?<trail>[ \\t]*(?:#[^\\r\\n]*)?)(?<lineEnd>${LINE_END})`,
+    `(?<suffix>[ \\t]*(?:#[^\\r\\n]*)?)(?<lineEnd>${LINE_END})`,
   'y',
 );
 const BARE = new RegExp(
-  `[ \\t]*(?<raw>[^#\\r\\n]*?)(?<trail>[ \\t]*(?:#[^\\r\\n]*)?)(?<lineEnd>${LINE_END})`,
+  `[ \\t]*(?<raw>[^#\\r\\n]*?)(?<suffix>[ \\t]*(?:#[^\\r\\n]*)?)(?<lineEnd>${LINE_END})`,
   'y',
 );
 const OTHER_LINE = new RegExp(`[^\\r\\n]*${LINE_END}`, 'y');
 
-/** Its variables. */
+/** The variables that the text sets. */
 export function readVariables(text: string): ReadonlyMap<string, string> {
   return new Map(findAssignments(text).map(({ name, value }) => [name, value]));
 }
 
 /**
- * The text with the variable set, or taken out when `value` is undefined. A line that sets it already is changed
- * in its place, the last one if there are several; the others go, so that every reader finds the same value. All
- * other lines, comments and line ends stay, byte for byte. The value must be one that needs no quotes.
+ * Returns the text with the variable set, or removed if `value` is undefined. If lines already set it, the last one
+ * is changed in place and the others are removed, so that every program reads the same value. All other lines,
+ * comments and line ends stay byte for byte. The value must not need quotes.
  */
 export function setVariable(text: string, name: string, value: string | undefined): string {
   const present = findAssignments(text).filter((assignment) => assignment.name === name);
@@ -54,28 +54,28 @@ export function setVariable(text: string, name: string, value: string | undefine
     changed += text.slice(copied, assignment.start);
     copied = assignment.end;
     if (value === undefined || assignment !== last) continue;
-    const { lead, trail, lineEnd } = assignment;
-    // A `#` that touches the former value may be a part of it.
-    const comment = /^[ \t]/.test(trail) ? trail : '';
-    changed += `${endContinuation(changed)}${lead}${name}=${value}${comment}${lineEnd}`;
+    const { prefix, suffix, lineEnd } = assignment;
+    // A `#` directly after the old value may be part of that value.
+    const comment = /^[ \t]/.test(suffix) ? suffix : '';
+    changed += `${endContinuation(changed)}${prefix}${name}=${value}${comment}${lineEnd}`;
   }
   return changed + text.slice(copied);
 }
 
 function append(text: string, line: string): string {
   const lineEnd = /\r?\n/.exec(text)?.[0] ?? '\n';
-  const before = text === '' || text === UTF8_MARK || /[\r\n]$/.test(text) ? text : text + lineEnd;
+  const before = text === '' || text === UTF8_BOM || /[\r\n]$/.test(text) ? text : text + lineEnd;
   return `${before}${endContinuation(before)}${line}${lineEnd}`;
 }
 
-/** To a shell, a backslash at the end of a line pulls the next one up; an empty line is what it may have. */
+/** In a shell, a backslash at the end of a line joins the next line. An empty line in between protects the variable. */
 function endContinuation(before: string): string {
   return /\\(\r?\n)$/.exec(before)?.[1] ?? '';
 }
 
 function findAssignments(text: string): readonly Assignment[] {
   const found: Assignment[] = [];
-  let position = text.startsWith(UTF8_MARK) ? UTF8_MARK.length : 0;
+  let position = text.startsWith(UTF8_BOM) ? UTF8_BOM.length : 0;
   while (position < text.length) {
     const assignment = assignmentAt(text, position);
     if (assignment !== undefined) found.push(assignment);
@@ -89,9 +89,9 @@ function assignmentAt(text: string, start: number): Assignment | undefined {
   if (head === undefined) return undefined;
   const rest = matchAt(QUOTED, text, head.end) ?? matchAt(BARE, text, head.end);
   if (rest === undefined) return undefined;
-  const { lead = '', name = '' } = head.groups;
-  const { raw = '', trail = '', lineEnd = '' } = rest.groups;
-  return { name, value: unquote(raw), start, end: rest.end, lead, trail, lineEnd };
+  const { prefix = '', name = '' } = head.groups;
+  const { raw = '', suffix = '', lineEnd = '' } = rest.groups;
+  return { name, value: unquote(raw), start, end: rest.end, prefix, suffix, lineEnd };
 }
 
 function matchAt(pattern: RegExp, text: string, position: number) {

@@ -1,7 +1,7 @@
 /**
- * One writer of a file at a time, across processes. The lock is the operating system's own, held through an open
- * SQLite file beside it (Node offers no flock), so it ends with the process, also with `kill -9`, and never goes
- * stale.
+ * Lets one process write a file at a time. The lock is an operating-system lock on an open SQLite file in the same
+ * directory, because Node has no flock. The system releases it when the process ends, even after `kill -9`, so it
+ * never goes stale.
  */
 import { DatabaseSync } from 'node:sqlite';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -13,24 +13,24 @@ import { envFileRefused } from './env-file.ts';
 const SQLITE_BUSY = 5;
 
 /**
- * Waits until nobody holds the lock of `path` and holds it until the returned function is called. The empty file
- * stays: taking it away would let two writers hold two files of that name.
+ * Waits for the lock of `path` and holds it until the returned function is called. The empty lock file is not removed:
+ * otherwise two writers could each lock a different file of that name.
  *
- * @throws Problem `env_file_busy` after thirty seconds, `env_file_refused` when there can be no file beside `path`.
+ * @throws Problem `env_file_busy` after thirty seconds, `env_file_refused` when no file can be created next to `path`.
  */
 export async function lockFile(path: string): Promise<() => void> {
   const lock = open(path);
   const deadline = performance.now() + ENV_FILE_LOCK_TIMEOUT_MS;
   try {
     for (
-      let longest = MIN_LOCK_WAIT_MS;
-      !take(lock, path);
-      longest = Math.min(2 * longest, MAX_LOCK_WAIT_MS)
+      let maxWaitMs = MIN_LOCK_WAIT_MS;
+      !tryLock(lock, path);
+      maxWaitMs = Math.min(2 * maxWaitMs, MAX_LOCK_WAIT_MS)
     ) {
       if (performance.now() > deadline)
         throw new Problem('env_file_busy', { headers: { 'retry-after': '1' } });
-      // Of different lengths, so that those who wait do not all come back together.
-      await wait(1 + Math.random() * longest);
+      // Random, so that waiting processes do not all retry at the same moment.
+      await wait(1 + Math.random() * maxWaitMs);
     }
   } catch (error) {
     lock.close();
@@ -47,7 +47,7 @@ function open(path: string): DatabaseSync {
   }
 }
 
-function take(lock: DatabaseSync, path: string): boolean {
+function tryLock(lock: DatabaseSync, path: string): boolean {
   try {
     lock.exec('BEGIN EXCLUSIVE');
     return true;

@@ -1,4 +1,4 @@
-/** What a change to a step does, and how a session is shown. No clock, no store. */
+/** Applies a change to a step and formats a session. Pure functions: no clock, no store. */
 import { Problem } from '../errors.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 import type { OnboardingPatch, OnboardingState } from './onboarding-schema.ts';
@@ -6,8 +6,8 @@ import { API_KEYS_STEP, type StepDefinition } from './onboarding-steps.ts';
 import type { Session, StepRecord } from './session.ts';
 
 /**
- * The step's next record, or undefined when the change has nothing new. A step done before keeps the time it
- * was first done, and its data unless the change brings some; other steps are not touched.
+ * Returns the step's new record, or undefined if nothing changes. A step that was done before keeps the time when it was
+ * first done, and its data unless the change has new data. Other steps do not change.
  *
  * @throws Problem `invalid_request` for a step that is not in the list, `step_required` for skipping a
  *   required one, `step_out_of_order` while an earlier one is pending.
@@ -32,18 +32,18 @@ export function advance(
       members: { currentStep: pending.id },
     });
   }
-  const former = session.done.get(step.id);
-  const data = patch.data ?? former?.data;
+  const previous = session.done.get(step.id);
+  const data = patch.data ?? previous?.data;
   const next: StepRecord = {
     v: 1,
     status: patch.status,
-    doneAt: former?.doneAt ?? now.toISOString(),
+    doneAt: previous?.doneAt ?? now.toISOString(),
     ...(data === undefined ? {} : { data }),
   };
-  return JSON.stringify(next) === JSON.stringify(former) ? undefined : next;
+  return JSON.stringify(next) === JSON.stringify(previous) ? undefined : next;
 }
 
-/** The session as its user sees it. */
+/** The session as it is returned to its user. */
 export function describeSession(
   steps: readonly StepDefinition[],
   requiredProviders: readonly ProviderId[],
@@ -55,7 +55,7 @@ export function describeSession(
     currentStep: firstPending(steps, session)?.id ?? null,
     progress: doneCount / steps.length,
     startedAt,
-    completedAt: doneCount === steps.length ? latest(startedAt, steps, done) : null,
+    completedAt: doneCount === steps.length ? latestTime(startedAt, steps, done) : null,
     steps: steps.map(({ id, title, required }) => {
       const record = done.get(id);
       return {
@@ -70,8 +70,8 @@ export function describeSession(
   };
 }
 
-/** Not before the start, also where the clock was set back in between. */
-function latest(startedAt: string, steps: readonly StepDefinition[], done: Session['done']): string {
+/** The latest of these times. It is never before the start, even if the clock was set back. */
+function latestTime(startedAt: string, steps: readonly StepDefinition[], done: Session['done']): string {
   const times = steps.flatMap(({ id }) => done.get(id)?.doneAt ?? []);
   return [startedAt, ...times].reduce((a, b) => (Date.parse(b) > Date.parse(a) ? b : a));
 }

@@ -1,8 +1,8 @@
-/** Which steps an app leads its users through: the default, and the operator's own list. */
+/** The onboarding steps: the default list, and the operator's own. */
 import { z } from 'zod';
 import { MAX_ONBOARDING_STEPS } from '../limits.ts';
 
-/** The step the server itself judges: completed only with the keys it asks for. */
+/** The server itself checks this step: it can be completed only if the required keys are stored. */
 export const API_KEYS_STEP = 'api-keys';
 
 export type StepDefinition = { readonly id: string; readonly title: string; readonly required: boolean };
@@ -23,7 +23,7 @@ const definition = z.strictObject(
       .regex(/^\S(.{0,78}\S)?$/u, '"title" must be one line of 1 to 80 characters'),
     required: z.boolean('"required" must be true or false').default(false),
   },
-  'must be an object of "id", "title" and perhaps "required"',
+  'must be an object with "id", "title" and optionally "required"',
 );
 
 const definitions = z
@@ -36,9 +36,9 @@ const definitions = z
   );
 
 /**
- * The text of `ONBOARDING_STEPS`: `[{"id": "website", "title": "Your website", "required": true}, …]`, in
- * order, `required` false unless said. Unset: `api-keys` (required), `try-it`, `finish`. A complaint names the
- * step by its number and repeats nothing of the text.
+ * Parses `ONBOARDING_STEPS`: `[{"id": "website", "title": "Your website", "required": true}, …]`, in order. `required`
+ * defaults to false. Unset: `api-keys` (required), `try-it`, `finish`. Messages give the number of the step and
+ * contain no part of the text.
  */
 export const onboardingSteps = z
   .string()
@@ -54,7 +54,7 @@ export const onboardingSteps = z
     return z.NEVER;
   });
 
-/** Undefined when it is not JSON, which is no list either. */
+/** The parsed value, or undefined if the text is not JSON. The schema then rejects it, because it is not a list. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);

@@ -1,6 +1,6 @@
 /**
- * A user's onboarding in KV: one hash, one field a step, and a revision that every write replaces, so that a write
- * based on an outdated session is noticed. docs/storage-schema.md describes the fields.
+ * A user's onboarding in KV: one hash with one field per step, and a revision that every write replaces, so that a write
+ * based on an outdated session is detected. docs/storage-schema.md describes the fields.
  */
 import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
@@ -28,7 +28,7 @@ export const sessionKey = (user: UserId) => `userkeys:onboarding:${user}`;
 const STEP_PREFIX = 'step:';
 const stepField = (id: string) => STEP_PREFIX + id;
 
-/** The session with these steps. A session that does not exist starts with this call. */
+/** Reads the session with these steps. If none exists, it is created with the start time of this call. */
 export function readSession(user: UserId, stepIds: readonly string[], start: CallStart): Query<Session> {
   const key = sessionKey(user);
   const startedAt = new Date(start.atMs).toISOString();
@@ -58,10 +58,10 @@ const START_IF_NONE = `
 local session, startedAt = KEYS[1], ARGV[1]
 return redis.call('HSETNX', session, 'startedAt', startedAt)`;
 
-/** `changed`: another write came first, or the session was deleted. Only `written` wrote anything. */
+/** `changed`: another write came first, or the session was deleted. Only `written` stored anything. */
 export type WriteOutcome = 'written' | 'changed' | 'erased';
 
-/** Writes one step if the session is still the one that was read. */
+/** Writes one step if the session has not changed since it was read. */
 export function writeStep(
   user: UserId,
   { revision = '', startedAt }: Session,
@@ -102,7 +102,7 @@ function parseStepRecord(text: string | undefined): StepRecord | undefined {
   }
 }
 
-/** A user's onboarding as it is stored; also steps that no list names any more. */
+/** A user's onboarding as it is stored, including steps that are no longer in the list. */
 export const onboardingData: UserData = {
   name: 'onboarding',
   kvKeys: (user) => [sessionKey(user)],
@@ -120,7 +120,7 @@ export const onboardingData: UserData = {
     ),
 };
 
-/** The stored record, or its text where it is damaged: it is still the user's data. */
+/** The stored record, or its text if it is damaged, because it is still the user's data. */
 function toObject(text: string): object {
   try {
     const parsed: unknown = JSON.parse(text);

@@ -1,45 +1,44 @@
-/** What an app may keep with a step: one small JSON object. Runs in the browser too. */
+/** The data that an app may store with a step: one small JSON object. Runs in the browser too. */
+
 import { z } from 'zod';
 import { MAX_STEP_DATA_BYTES, MAX_STEP_DATA_DEPTH } from '../limits.ts';
 
-type Place = { readonly value: unknown; readonly path: readonly (string | number)[] };
+type Node = { readonly value: unknown; readonly path: readonly (string | number)[] };
 
 /**
- * A JSON object of at most 16 KB, written without white space in UTF-8, and 32 levels. Refused, each with its
- * path: a name `__proto__`, which merging code takes for something else, and numbers that JSON cannot hold
- * (`1e999` reads as infinity and would come back as `null`).
+ * A JSON object of at most 16 KB (as UTF-8 without white space) and 32 levels. Two things are rejected, with their path:
+ * the name `__proto__`, which is unsafe in code that merges objects, and numbers that JSON cannot represent (`1e999` is
+ * parsed as infinity and would be returned as `null`).
  */
 export const stepData = z
   .unknown()
   .superRefine((value, context) => {
-    const complaint = findComplaint(value);
-    if (complaint === undefined) return;
-    // `input` left out: an issue never repeats what was sent.
+    const invalid = findInvalid(value);
+    if (invalid === undefined) return;
+    // Without `input`, so that the issue does not contain the rejected value.
     context.addIssue({
       code: 'custom',
-      message: complaint.message,
-      path: [...complaint.path],
+      message: invalid.message,
+      path: [...invalid.path],
       continue: false,
     });
   })
   .pipe(z.record(z.string(), z.json(), 'must be a JSON object'));
 
-/** Walks without recursion: what is nested too deeply must not end the walk before it is refused. */
-function findComplaint(
-  root: unknown,
-): { readonly message: string; readonly path: Place['path'] } | undefined {
-  const open: Place[] = [{ value: root, path: [] }];
-  for (let place = open.pop(); place !== undefined; place = open.pop()) {
-    const { value, path } = place;
+/** Does not use recursion, so that deeply nested input cannot overflow the stack before it is rejected. */
+function findInvalid(root: unknown): { readonly message: string; readonly path: Node['path'] } | undefined {
+  const pending: Node[] = [{ value: root, path: [] }];
+  for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
+    const { value, path } = node;
     if (typeof value === 'number' && !Number.isFinite(value)) {
-      return { message: 'must be a number that JSON can hold', path };
+      return { message: 'must be a number that JSON can represent', path };
     }
     if (typeof value !== 'object' || value === null) continue;
     if (path.length >= MAX_STEP_DATA_DEPTH)
       return { message: `must have at most ${MAX_STEP_DATA_DEPTH} levels`, path: [] };
     for (const [name, inner] of Object.entries(value)) {
       if (name === '__proto__') return { message: 'must not be used as a name', path: [...path, name] };
-      open.push({ value: inner, path: [...path, Array.isArray(value) ? Number(name) : name] });
+      pending.push({ value: inner, path: [...path, Array.isArray(value) ? Number(name) : name] });
     }
   }
   const bytes = new TextEncoder().encode(JSON.stringify(root) ?? '').length;

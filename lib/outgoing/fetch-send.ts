@@ -2,12 +2,12 @@
 import { type Answer, type OutgoingRequest, type Send, SendError } from './send.ts';
 
 export const fetchSend: Send = async (outgoing: OutgoingRequest): Promise<Answer> => {
-  const ending = new AbortController();
-  const leave = () => ending.abort();
-  if (outgoing.signal?.aborted) leave();
-  outgoing.signal?.addEventListener('abort', leave, { once: true });
-  const release = () => outgoing.signal?.removeEventListener('abort', leave);
-  const timer = setTimeout(leave, outgoing.answerTimeoutMs);
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  if (outgoing.signal?.aborted) abort();
+  outgoing.signal?.addEventListener('abort', abort, { once: true });
+  const removeListener = () => outgoing.signal?.removeEventListener('abort', abort);
+  const timer = setTimeout(abort, outgoing.answerTimeoutMs);
   try {
     const response = await fetch(outgoing.url, {
       method: outgoing.method,
@@ -15,53 +15,54 @@ export const fetchSend: Send = async (outgoing: OutgoingRequest): Promise<Answer
       ...(outgoing.body === undefined ? {} : { body: toBody(outgoing.body), duplex: 'half' }),
       redirect: 'manual',
       cache: 'no-store',
-      signal: ending.signal,
+      signal: controller.signal,
     });
     const body = response.body ?? new Blob([]).stream();
     return {
       status: response.status,
       headers: response.headers,
-      body: endAfterSilence(body, outgoing.idleTimeoutMs, ending, release),
+      body: abortWhenIdle(body, outgoing.idleTimeoutMs, controller, removeListener),
     };
   } catch {
-    release();
+    removeListener();
     if (outgoing.signal?.aborted) throw new SendError('aborted');
-    throw new SendError(ending.signal.aborted ? 'timeout' : 'unreachable');
+    throw new SendError(controller.signal.aborted ? 'timeout' : 'unreachable');
   } finally {
     clearTimeout(timer);
   }
 };
 
-/** Bytes that could sit in shared memory are copied, because `fetch` does not take those. */
+/** Copies the bytes, because `fetch` does not accept a view of shared memory. */
 function toBody(body: string | Uint8Array | ReadableStream<Uint8Array>): BodyInit {
   return body instanceof Uint8Array ? new Uint8Array(body) : body;
 }
 
-function endAfterSilence(
+/** The same body. Aborts the exchange if the next chunk takes longer than `idleTimeoutMs`. */
+function abortWhenIdle(
   body: ReadableStream<Uint8Array>,
   idleTimeoutMs: number,
-  ending: AbortController,
-  release: () => void,
+  exchange: AbortController,
+  onEnd: () => void,
 ): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   return new ReadableStream({
     async pull(controller) {
-      const timer = setTimeout(() => ending.abort(), idleTimeoutMs);
+      const timer = setTimeout(() => exchange.abort(), idleTimeoutMs);
       try {
         const { done, value } = await reader.read();
         if (!done) return controller.enqueue(value);
-        release();
+        onEnd();
         controller.close();
       } catch {
-        release();
-        controller.error(new SendError(ending.signal.aborted ? 'timeout' : 'unreachable'));
+        onEnd();
+        controller.error(new SendError(exchange.signal.aborted ? 'timeout' : 'unreachable'));
       } finally {
         clearTimeout(timer);
       }
     },
     cancel() {
-      release();
-      ending.abort();
+      onEnd();
+      exchange.abort();
     },
   });
 }

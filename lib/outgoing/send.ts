@@ -1,7 +1,7 @@
 /**
- * The one way out. Everything that leaves, to KV, to the issuer, to a provider, goes through a `Send`: on
- * Node through undici with pools of our own (`undici-send.ts`), elsewhere through `fetch` (`fetch-send.ts`).
- * Neither follows redirects, decodes bodies or retries.
+ * The interface for all outgoing HTTP requests: to KV, the issuer and the providers. Node uses undici with its own
+ * connection pools (`undici-send.ts`); other runtimes use `fetch` (`fetch-send.ts`). Neither follows redirects,
+ * decodes bodies or retries.
  */
 
 export type OutgoingRequest = {
@@ -10,27 +10,26 @@ export type OutgoingRequest = {
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array | ReadableStream<Uint8Array> | undefined;
-  /** Ends the exchange at any point, also in the middle of the answer's body. */
+  /** Aborts the exchange at any point, also while the body is streaming. */
   readonly signal?: AbortSignal | undefined;
-  /** Until the answer's headers are there, connecting included. */
+  /** From the start, including connecting, until the response headers arrive. */
   readonly answerTimeoutMs: number;
-  /** The longest silence between two chunks of the answer's body. */
+  /** The longest wait between two chunks of the body. */
   readonly idleTimeoutMs: number;
 };
 
 export type Answer = {
   readonly status: number;
   readonly headers: Headers;
-  /** Cancelling it ends the exchange. */
+  /** Cancelling it aborts the exchange. */
   readonly body: ReadableStream<Uint8Array>;
 };
 
 export type Send = (request: OutgoingRequest) => Promise<Answer>;
 
 /**
- * Why there is no answer. `aborted`: the request's own signal fired. `unusable`: there is one, too large or with a
- * status that HTTP does not have. It has no `cause`: the errors of HTTP
- * clients can hold the request they failed on.
+ * Why a request failed. `aborted`: the request's own signal fired. `unusable`: the answer is too large or has an invalid
+ * status. It has no `cause`, because errors of HTTP clients can contain the request.
  */
 export class SendError extends Error {
   override readonly name = 'SendError';

@@ -1,4 +1,4 @@
-/** The caller of a legacy handler, and the environment scope with their keys. */
+/** Verifies the caller of a legacy handler and opens the keys for its environment scope. */
 import { waitUntil } from '@vercel/functions';
 import { app } from '../app.ts';
 import { Problem } from '../errors.ts';
@@ -13,9 +13,9 @@ import type { Secret } from '../secret.ts';
 import type { ScopeKeys } from './environment-scope.ts';
 
 /**
- * Verifies the caller and opens all of their keys in one KV request: code that reads `process.env` cannot wait for a
- * key. A caller who is not verified gets the answer that every other route gives, and a CORS preflight is answered.
- * When the scope ends, the keys whose variables were read are recorded as used, and no others.
+ * Verifies the caller and opens all of their keys in one KV request, because code that reads `process.env` cannot wait
+ * for a key. Returns a response instead if the caller cannot be verified or the request is a CORS preflight. When the
+ * scope ends, only the keys whose variables were read count as used.
  */
 export async function openCallerScope(request: Request): Promise<ScopeKeys | Response> {
   try {
@@ -27,7 +27,7 @@ export async function openCallerScope(request: Request): Promise<ScopeKeys | Res
       throw error;
     });
     const ended = Promise.withResolvers<void>();
-    // A Node response closes after the platform has seen its end, so the platform must wait for what is recorded then.
+    // A Node response closes after the platform considers it finished, so the platform must wait for the final writes.
     waitUntil(ended.promise);
     return {
       covered: credentialVariables,
@@ -45,7 +45,7 @@ export async function openCallerScope(request: Request): Promise<ScopeKeys | Res
   }
 }
 
-/** The problem document that every other route gives, readable by the pages of `ALLOWED_ORIGINS`. */
+/** The same problem document as on other routes, with CORS headers for `ALLOWED_ORIGINS`. */
 export async function refuse(error: unknown, request: Request): Promise<Response> {
   const requestId = crypto.randomUUID();
   const response = problemResponse(toProblem(error, requestId), requestId);
@@ -70,14 +70,14 @@ async function openAll(keys: KeyScope): Promise<ReadonlyMap<string, Secret>> {
   return new Map(variables.flat());
 }
 
-/** A key that is missing, does not open or is held back by a guard reads as undefined and does not hide the others. */
+/** A key that is missing, does not open or is refused by a guard reads as undefined. The other keys stay available. */
 function skipUnusable(error: unknown): undefined {
   if (!(error instanceof Problem)) throw error;
   if (error.code === 'key_missing') return;
   log({ level: 'warn', event: error.code, reason: error.reason, ...error.members });
 }
 
-/** Fetch standard, section 3.3.2. Any other OPTIONS request needs a token like every request. */
+/** Fetch standard, section 3.3.2. Any other OPTIONS request needs a token. */
 function isPreflight({ method, headers }: Request): boolean {
   return method === 'OPTIONS' && headers.has('origin') && headers.has('access-control-request-method');
 }

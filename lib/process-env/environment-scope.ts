@@ -1,31 +1,31 @@
-/** What one request sees of the environment: its user's keys, its own changes, and the real one behind them. */
+/** The environment of one request: its user's keys, its own changes, and the real environment for everything else. */
 import type { Secret } from '../secret.ts';
 
-/** The variables a scope answers for, and the keys it has for some of them. The others read `undefined`. */
+/** The variables that a scope covers, and the keys for some of them. A covered variable without a key reads `undefined`. */
 export type ScopeKeys = {
   readonly covered: ReadonlySet<string>;
   readonly keys: ReadonlyMap<string, Secret>;
-  /** Told when the scope ends which variables gave their key to its code. */
+  /** Called when the scope ends, with the variables whose key was read. */
   readonly onEnd?: (read: ReadonlySet<string>) => void;
 };
 
 type View = {
-  /** Covered variable → what it reads as. A key that was assigned by the request's own code is a string. */
+  /** The value of each covered variable. A value that the request's own code assigned is a string. */
   readonly keys: Map<string, Secret | string>;
-  /** A copy of the other variables, made by the request's first write; undefined: the real ones. */
+  /** A copy of the other variables, made on the request's first write. Undefined: no copy yet. */
   own: object | undefined;
 };
 
 /**
- * The environment of one request. Its fields are private, so that no printing of an async resource or an
- * error that holds it shows a key. Once ended it has no key, and no way to get one back.
+ * The environment of one request. Its fields are private, so printing an async resource or an error that references it
+ * shows no key. After `end()` it holds no key and accepts none.
  */
 export class EnvironmentScope {
   readonly #covered: ReadonlySet<string>;
   readonly #onEnd: ScopeKeys['onEnd'];
   readonly #read = new Set<string>();
   #view: View;
-  /** The view that `process.env = {…}` inside the request put aside. */
+  /** The view from before the request assigned `process.env = {…}`. */
   #replaced: View | undefined;
   #process: unknown;
   #ended = false;
@@ -51,7 +51,7 @@ export class EnvironmentScope {
     return key.reveal();
   }
 
-  /** An assignment after the end is dropped: late code gets no key, not even one it brings along. */
+  /** Does nothing after the end, so that late code cannot store a key in the scope. */
   writeKey(name: string, value: string): void {
     if (!this.#ended) this.#view.keys.set(name, value);
   }
@@ -60,7 +60,7 @@ export class EnvironmentScope {
     this.#view.keys.delete(name);
   }
 
-  /** The request's other variables: its own copy once it has written one, the real environment before. */
+  /** The variables that are not covered: the request's own copy after its first write, the real environment before. */
   others(real: object): object {
     return this.#view.own ?? real;
   }
@@ -71,8 +71,8 @@ export class EnvironmentScope {
   }
 
   /**
-   * `process.env = replacement` inside the request. Keys that the replacement does not name stay readable:
-   * a copy made by spreading the view never had them.
+   * `process.env = replacement` inside the request. Keys that the replacement does not name stay readable, because a
+   * copy made by spreading the view never contains them.
    */
   replace(replacement: object): void {
     this.#replaced ??= this.#view;
@@ -89,7 +89,7 @@ export class EnvironmentScope {
     this.#replaced = undefined;
   }
 
-  /** What the request put in place of the global `process`; undefined: nothing. */
+  /** What the request assigned to the global `process`; undefined if nothing. */
   get process(): unknown {
     return this.#process;
   }
@@ -107,7 +107,7 @@ export class EnvironmentScope {
   }
 
   #copyOthers(from: object): object {
-    // The same prototype chain as an environment has, and values defined, so that `__proto__` is a plain name.
+    // The same prototype chain as the real environment. Values are defined, not assigned, so `__proto__` is an ordinary name.
     const copy: object = Object.create({});
     for (const [name, value] of Object.entries(from)) {
       if (!this.#covered.has(name)) defineVariable(copy, name, `${value}`);
@@ -116,7 +116,7 @@ export class EnvironmentScope {
   }
 }
 
-/** Sets a variable the way `process.env` does: as a plain property, whatever its name. */
+/** Sets a variable as `process.env` does: as an ordinary property, whatever its name. */
 export function defineVariable(environment: object, name: string, value: string): boolean {
   return Reflect.defineProperty(environment, name, {
     value,

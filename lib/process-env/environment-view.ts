@@ -1,6 +1,6 @@
 /**
- * What `process.env` is once wrapped. Inside a scope it shows that scope, outside the real environment. It holds
- * no key itself, and a scope's writes never get past it.
+ * The object that replaces `process.env`. Inside a scope it shows that scope; outside, the real environment. It holds
+ * no key itself, and writes in a scope never reach the real environment.
  */
 
 import { defineVariable, type EnvironmentScope } from './environment-scope.ts';
@@ -9,15 +9,15 @@ import { inspect } from './node-runtime.ts';
 export type CurrentScope = () => EnvironmentScope | undefined;
 
 /**
- * Covered names can be read (`env.X`, `X in env`, `Object.hasOwn`, a descriptor asked for by name), assigned
- * and deleted, but are in no list of names: not of the user, not of the operator, not assigned ones. So no
- * enumeration, spread, `JSON.stringify`, `util.inspect` or child process gets them.
+ * Covered variables can be read by name (`env.X`, `X in env`, `Object.hasOwn`, `getOwnPropertyDescriptor`), assigned
+ * and deleted, but are never enumerated, whoever set them. So enumeration, spread, `JSON.stringify`, `util.inspect`
+ * and child processes do not see them.
  */
 export function createEnvironmentView(
   real: NodeJS.ProcessEnv,
   currentScope: CurrentScope,
 ): NodeJS.ProcessEnv {
-  // `util.inspect` looks past a proxy at its target: what it finds there shows the view as others see it.
+  // `util.inspect` bypasses the proxy and reads its target. This method makes it print the view.
   const target: NodeJS.ProcessEnv = Object.defineProperty({}, inspect.custom, {
     value: () => ({ ...view }),
     enumerable: false,
@@ -39,7 +39,7 @@ export function createEnvironmentView(
 
     set(_target, name, value: unknown, receiver) {
       const scope = currentScope();
-      // An object that merely inherits from the environment (`Object.create(process.env)`) gets the property.
+      // For an object that inherits from the environment (`Object.create(process.env)`), set the property on that object.
       if (receiver !== view) return Reflect.set({}, name, value, receiver);
       if (scope === undefined) return Reflect.set(real, name, value);
       return write(scope, name, value);
@@ -58,7 +58,7 @@ export function createEnvironmentView(
       if (scope === undefined) return Reflect.defineProperty(real, name, descriptor);
       const { value, writable, enumerable, configurable } = descriptor;
       if (!('value' in descriptor) || !writable || !enumerable || !configurable) {
-        // As Node refuses it; a getter would also outlive the request as a way to a value of another.
+        // Node rejects it too. A getter would also stay after the request and could return another request's value.
         throw new TypeError(
           "'process.env' only accepts a configurable, writable, and enumerable data descriptor",
         );
@@ -70,7 +70,7 @@ export function createEnvironmentView(
       const scope = currentScope();
       if (scope === undefined || !scope.covers(name)) {
         const descriptor = Reflect.getOwnPropertyDescriptor(scope?.others(real) ?? real, name);
-        // A proxy may not report a locked property that its target lacks; `real` can be a frozen object.
+        // A proxy must not report a non-configurable property that its target lacks; `real` can be a frozen object.
         return descriptor && { ...descriptor, configurable: true };
       }
       const value = scope.readKey(name);
@@ -91,12 +91,12 @@ export function createEnvironmentView(
       return currentScope() === undefined && Reflect.setPrototypeOf(real, prototype);
     },
 
-    // As with the real environment, which cannot be frozen either.
+    // The real environment cannot be frozen either.
     preventExtensions: () => false,
   });
 
   function write(scope: EnvironmentScope, name: string | symbol, value: unknown): boolean {
-    // A template string refuses a symbol with the TypeError that the real environment throws.
+    // A template string throws the same TypeError for a symbol as the real environment.
     const variable = stringify(name);
     const text = stringify(value);
     if (!scope.covers(variable)) return defineVariable(scope.othersForWriting(real), variable, text);

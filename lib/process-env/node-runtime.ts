@@ -1,12 +1,12 @@
 /**
- * Says clearly, at import, where this folder cannot work. It must be imported first, and the folder takes
- * Node's modules through `getBuiltinModule`: a static import of one would fail before this message is seen.
+ * Throws a clear error at import on runtimes that this folder does not support. It must be imported first, and the folder
+ * loads Node's modules through `getBuiltinModule`: a static import would fail before this error is thrown.
  */
-const onNode = !('EdgeRuntime' in globalThis) && typeof globalThis.process?.getBuiltinModule === 'function';
+const isNode = !('EdgeRuntime' in globalThis) && typeof globalThis.process?.getBuiltinModule === 'function';
 
-if (!onNode) {
+if (!isNode) {
   throw new Error(
-    'withUserEnv needs the Node.js runtime (22.3 or newer): the edge runtime has no process.env to give a request its own view of. ' +
+    'withUserEnv needs the Node.js runtime (22.3 or newer): the edge runtime has no process.env that can differ between requests. ' +
       "Remove `runtime: 'edge'` from this function, or use withUserKeys.",
   );
 }

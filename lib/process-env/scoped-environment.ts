@@ -1,8 +1,7 @@
 /**
- * Puts the view in the place of `process.env`, once in a process, and opens scopes in it. This is the only
- * module that changes something global, and this list is all of it: `process.env`, `globalThis.process`,
- * `process.loadEnvFile` and `worker_threads.Worker`, which outside a scope do what Node does; and
- * `process.report.excludeEnv`, which is set for the whole process.
+ * Replaces `process.env` with the view, once per process, and opens scopes in it. This is the only module that changes
+ * globals. The full list: `process.env`, `globalThis.process`, `process.loadEnvFile` and `worker_threads.Worker`,
+ * which behave as in Node outside a scope; and `process.report.excludeEnv`, which is set for the whole process.
  */
 
 import { EnvironmentScope, type ScopeKeys } from './environment-scope.ts';
@@ -15,25 +14,25 @@ import {
   workerThreads,
 } from './node-runtime.ts';
 
-/** The environment of one request, from its first line to the end of its answer. */
+/** The environment of one request, from the start of the handler to the end of the response. */
 export type Scope = {
-  /** Runs code, and everything that comes of it later, inside the scope. */
+  /** Runs code, including its later asynchronous work, inside the scope. */
   run<T>(code: () => T): T;
-  /** From here on the scope's variables read `undefined`, in code that is still running too. */
+  /** Ends the scope. Its variables then read `undefined`, also in code that is still running. */
   end(): void;
 };
 
 export type ScopedEnvironment = { open(keys: ScopeKeys): Scope };
 
-/** On `process`, because a bundler may put this module into several functions of one process. */
+/** Stored on `process`, because a bundler may include this module several times in one process. */
 const INSTALLED = Symbol.for('userkeys.scoped-environment');
 
 /**
- * Wraps `process.env`; a second call, also from another copy of this module, gives the same one.
- * `import { env } from 'node:process'` then sees the view too, whenever it was imported. A value that was
- * taken out of `process` before (`const { env } = process`) is the real environment and stays it.
+ * Wraps `process.env`. Later calls, also from another copy of this module, return the same object.
+ * `import { env } from 'node:process'` sees the view too, even if imported earlier. A reference that code took before
+ * (`const { env } = process`) still points to the real environment.
  *
- * @throws TypeError when something else has already locked `process.env`.
+ * @throws TypeError if other code has already made `process.env` non-configurable.
  */
 export function installScopedEnvironment(): ScopedEnvironment {
   const found: unknown = Reflect.get(process, INSTALLED);
@@ -45,7 +44,7 @@ export function installScopedEnvironment(): ScopedEnvironment {
   wrapGlobalProcess(currentScope);
   wrapLoadEnvFile(currentScope);
   wrapWorker(currentScope);
-  keepOutOfReports();
+  excludeEnvironmentFromReports();
   syncBuiltinESMExports();
 
   const installed: ScopedEnvironment = {
@@ -59,7 +58,7 @@ export function installScopedEnvironment(): ScopedEnvironment {
 }
 
 function wrapEnvironment(currentScope: CurrentScope): void {
-  /** Each environment object has a view of its own; a view is its own view. */
+  /** Each environment object has its own view. The view of a view is that view. */
   const views = new WeakMap<object, NodeJS.ProcessEnv>();
   const viewOf = (environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv => {
     const view = views.get(environment) ?? createEnvironmentView(environment, currentScope);
@@ -78,12 +77,12 @@ function wrapEnvironment(currentScope: CurrentScope): void {
       else scope.replace(environment);
     },
     enumerable: true,
-    // What could be redefined or deleted, one request could take away from all.
+    // If it could be redefined or deleted, one request could remove it for all requests.
     configurable: false,
   });
 }
 
-/** `globalThis.process = {…}` inside a scope is that scope's own affair, like `process.env = {…}`. */
+/** `globalThis.process = {…}` inside a scope affects only that scope, like `process.env = {…}`. */
 function wrapGlobalProcess(currentScope: CurrentScope): void {
   let real: unknown = process;
   Object.defineProperty(globalThis, 'process', {
@@ -98,7 +97,7 @@ function wrapGlobalProcess(currentScope: CurrentScope): void {
   });
 }
 
-/** Node's own writes past `process.env`, straight into the real environment. */
+/** Node's own function bypasses `process.env` and writes to the real environment. */
 function wrapLoadEnvFile(currentScope: CurrentScope): void {
   const loadEnvFile = process.loadEnvFile;
   process.loadEnvFile = (path = '.env') => {
@@ -109,23 +108,23 @@ function wrapLoadEnvFile(currentScope: CurrentScope): void {
   };
 }
 
-/** A worker copies the real environment below JavaScript, the operator's keys in it; here it copies the view. */
+/** In Node a worker copies the real environment, including the operator's keys. Inside a scope it gets the view. */
 function wrapWorker(currentScope: CurrentScope): void {
   workerThreads.Worker = new Proxy(workerThreads.Worker, {
     construct(worker, [file, options, ...rest], newTarget) {
       if (currentScope() === undefined) return Reflect.construct(worker, [file, options, ...rest], newTarget);
-      const asked: unknown = options?.env;
-      const env = asked == null || asked === workerThreads.SHARE_ENV ? process.env : asked;
+      const requested: unknown = options?.env;
+      const env = requested == null || requested === workerThreads.SHARE_ENV ? process.env : requested;
       return Reflect.construct(worker, [file, { ...options, env }, ...rest], newTarget);
     },
   });
 }
 
 /**
- * Node writes a diagnostic report below JavaScript, with the real environment in it, whoever's request it was that
- * failed or asked for it. Node before 22.13 cannot leave the environment out.
+ * A diagnostic report of Node contains the real environment, whichever request triggered it. Node before 22.13 cannot
+ * exclude the environment.
  */
-function keepOutOfReports(): void {
+function excludeEnvironmentFromReports(): void {
   if ('excludeEnv' in process.report) process.report.excludeEnv = true;
 }
 

@@ -1,6 +1,6 @@
 /**
- * For code that reads `process.env.GEMINI_API_KEY` and cannot be changed yet: it runs as it is and sees the
- * key of the user whose request it serves. docs/legacy.md says what this cannot make safe, and the way off it.
+ * Runs code that reads `process.env.GEMINI_API_KEY` unchanged, with the key of the user whose request it serves.
+ * docs/legacy.md describes the limits of this approach and how to migrate from it.
  */
 import './node-runtime.ts';
 
@@ -9,9 +9,8 @@ import type { VercelRequest, VercelResponse } from '@vercel/node';
 import { decideMode } from '../config.ts';
 import { Problem } from '../errors.ts';
 import { openCallerScope, refuse } from './caller-scope.ts';
+import { respondInScope, serveInScope, whenClosed } from './handler-scope.ts';
 import { installScopedEnvironment } from './scoped-environment.ts';
-import { serveInScope, whenClosed } from './scoped-exchange.ts';
-import { respondInScope } from './scoped-response.ts';
 
 type WebHandler<Rest extends readonly unknown[]> = (
   request: Request,
@@ -20,22 +19,22 @@ type WebHandler<Rest extends readonly unknown[]> = (
 
 type NodeHandler = (request: VercelRequest, response: VercelResponse) => unknown;
 
-/** Fetch standard, section 2.2.1: no `Request` has one of these methods. Node serves TRACE. */
+/** Fetch standard, section 2.2.1: a `Request` cannot have these methods. Node accepts TRACE. */
 const FORBIDDEN_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
 const ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
-// At import, so that what is imported after this module takes nothing but the view out of `process`.
+// At import, so that modules imported later only see the wrapped `process.env`.
 if (decideMode(process.env) === 'production') installScopedEnvironment();
 
 /**
  * Wraps a handler of either Vercel signature. In production it verifies the caller, fetches their keys in one
- * KV request, and runs the handler in a scope: every credential variable of the catalogue reads as the
- * caller's own key, or `undefined` where they have none (or it does not open), whatever the operator's
- * environment holds. The scope ends with the answer's last byte. In local mode it gives the handler as it is.
+ * KV request, and runs the handler in a scope: every credential variable of the catalogue reads as the caller's own
+ * key, or `undefined` if they have no usable key. The operator's environment never shows through. The scope ends with
+ * the last byte of the response. In local mode the handler runs unchanged.
  *
- * A caller who is not verified is answered with the problem document that the other routes give (401, 429,
- * 503), and the handler does not run; TRACE, TRACK and CONNECT are answered with 405. A CORS preflight, which
- * carries no token, is answered for `ALLOWED_ORIGINS`.
+ * If the caller cannot be verified, the handler does not run and the response is the same problem document as on other
+ * routes (401, 429, 503). TRACE, TRACK and CONNECT get 405. A CORS preflight, which carries no token, is answered for
+ * `ALLOWED_ORIGINS`.
  */
 export function withUserEnv<Rest extends readonly unknown[]>(
   handler: WebHandler<Rest>,
@@ -70,7 +69,7 @@ async function serve<T>(
   const closed = whenClosed(outgoing);
   const { method = 'GET' } = incoming;
   const isForbidden = FORBIDDEN_METHODS.has(method.toUpperCase());
-  const request = describeRequest(incoming, isForbidden ? 'GET' : method);
+  const request = toWebRequest(incoming, isForbidden ? 'GET' : method);
   const keys = isForbidden
     ? await refuse(new Problem('method_not_allowed', { headers: { allow: ALLOW } }), request)
     : await openCallerScope(request);
@@ -83,8 +82,8 @@ async function writeResponse(response: Response, outgoing: ServerResponse): Prom
   outgoing.end(await response.text());
 }
 
-/** The parts of a request that verification reads: the method and the headers. */
-function describeRequest({ headersDistinct }: IncomingMessage, method: string): Request {
+/** A `Request` with the method and headers, which is all that verification reads. */
+function toWebRequest({ headersDistinct }: IncomingMessage, method: string): Request {
   const headers = new Headers();
   for (const [name, values] of Object.entries(headersDistinct)) {
     for (const value of values ?? []) headers.append(name, value);

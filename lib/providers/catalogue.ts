@@ -1,9 +1,9 @@
 /**
- * The providers, as data. Adding one is one entry here and no code.
+ * The providers, as data. To add a provider, add an entry here; no code is needed.
  *
  * Sources: each provider's API reference and its official SDK, read in November 2026. How a provider answers an
- * invalid key is taken from its documentation, not from calls. An answer that is not listed counts as `unknown`: the
- * key is then stored as unverified, never refused.
+ * invalid key is taken from its documentation, not from test calls. An answer that is not listed counts as `unknown`:
+ * the key is then stored as unverified, never refused.
  */
 
 /** What one answer to a key check says about the key. The first matching rule decides. */
@@ -26,28 +26,28 @@ type CatalogueEntry = {
   /** The header that carries the key. */
   readonly credential: { readonly header: string; readonly scheme?: 'Bearer' };
   /**
-   * From this version of its API on, the key is sent as a bearer token. `header` is the request header that names the
-   * version, `version` a date. For a caller that uses an older version, or whose token came in another header, the key
-   * is sent in `credential`.
+   * From this API version on, the key is sent as a bearer token. `header` is the request header that names the version,
+   * and `version` is a date. If the caller uses an older version, or sent their token in another header, the key is
+   * sent in the header of `credential`.
    */
   readonly bearerSince?: { readonly header: string; readonly version: string };
-  /** Query parameters in which its SDKs send a key. They are never passed on. */
+  /** Query parameters in which its SDKs send a key. They are never forwarded. */
   readonly queryCredentials?: readonly string[];
-  /** Headers that every call needs, unless the caller sends its own. */
+  /** Headers that every call needs. A value that the caller sends takes precedence. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** A free call that tells a valid key from an invalid one. Without rules, 2xx means valid and 401 rejected. */
+  /** A free call that shows whether a key is valid. Without rules, 2xx means valid and 401 means rejected. */
   readonly check: {
     readonly method: 'GET' | 'POST';
     readonly path: string;
-    /** Set where the check has another origin. An override of the origin replaces this too. */
+    /** Set if the check has a different origin. An override of the origin replaces this too. */
     readonly origin?: string;
     readonly rules?: readonly CheckRule[];
   };
-  /** Paths that the provider answers without checking the key: a success there says nothing about it. */
+  /** Paths that the provider answers without checking the key, so a success there says nothing about the key. */
   readonly openPaths?: readonly string[];
   /**
-   * Response headers, and members of JSON answers, that hold an address of the provider which SDKs call next with the
-   * caller's token. The gateway rewrites such an address to its own.
+   * Response headers and JSON members that contain a provider URL which SDKs call next, with the caller's token. The
+   * gateway rewrites these URLs to its own.
    */
   readonly links?: { readonly headers?: readonly string[]; readonly members?: readonly string[] };
   /** The page where a person gets a key. */
@@ -57,9 +57,9 @@ type CatalogueEntry = {
 };
 
 const bearer = { header: 'authorization', scheme: 'Bearer' } as const;
-const says = (status: number, verdict: CheckRule['says'], includes?: string): CheckRule => ({
+const says = (status: number, result: CheckRule['says'], includes?: string): CheckRule => ({
   status,
-  says: verdict,
+  says: result,
   ...(includes === undefined ? {} : { includes }),
 });
 
@@ -304,19 +304,19 @@ export type ProviderId = (typeof entries)[number]['id'];
 /** A provider of the catalogue. */
 export type Provider = CatalogueEntry & { readonly id: ProviderId };
 
-/** Every provider, in the order in which a person sees them. */
+/** Every provider, in display order. */
 export const catalogue: readonly Provider[] = entries;
 
 export const providerIds: readonly ProviderId[] = entries.map((entry) => entry.id);
 
-/** The providers that `/api/generate` can call, in the order of its preference. */
+/** The providers that `/api/generate` can call, in order of preference. */
 export const generatingProviders = ['gemini', 'openai', 'anthropic', 'mistral', 'groq'] as const;
 export type GeneratingProvider = (typeof generatingProviders)[number];
 
-/** A `Map`, so that `__proto__` is not an id. */
+/** A `Map`, so that `__proto__` is not found as an id. */
 const byId: ReadonlyMap<string, Provider> = new Map(catalogue.map((entry) => [entry.id, entry]));
 
-/** The provider of that id, or undefined. Ids are lower case. */
+/** The provider with this id, or undefined. Ids are lower case. */
 export function findProvider(id: string): Provider | undefined {
   return byId.get(id);
 }

@@ -1,6 +1,6 @@
-/** Asks a provider whether it accepts a key, with a call that costs nothing. */
+/** Asks a provider whether it accepts a key, with a free call. */
 import { KEY_CHECK_TIMEOUT_MS, MAX_KEY_CHECK_ANSWER_BYTES } from '../limits.ts';
-import { readCapped } from '../outgoing/read-capped.ts';
+import { readWithLimit } from '../outgoing/read-with-limit.ts';
 import { type Send, SendError } from '../outgoing/send.ts';
 import type { Secret } from '../secret.ts';
 import type { Provider } from './catalogue.ts';
@@ -11,8 +11,8 @@ import { type BaseUrls, providerBase } from './provider-url.ts';
 type CheckTransport = { readonly send: Send; readonly config: { readonly baseUrls: BaseUrls } };
 
 /**
- * `unknown` whenever the answer does not decide it: the provider is unreachable, slow, over a limit, failing or
- * redirecting, or it refuses for a reason other than the key. Redirects are not followed: they would carry the key.
+ * Returns `unknown` if the answer does not show whether the key is valid: the provider is unreachable, slow, rate-limited,
+ * failing or redirecting, or it refuses for another reason. Redirects are not followed, because they would carry the key.
  */
 export async function checkKey(
   provider: Provider,
@@ -31,7 +31,7 @@ export async function checkKey(
       answerTimeoutMs: KEY_CHECK_TIMEOUT_MS,
       idleTimeoutMs: KEY_CHECK_TIMEOUT_MS,
     });
-    const bytes = await readCapped(answer.body, MAX_KEY_CHECK_ANSWER_BYTES);
+    const bytes = await readWithLimit(answer.body, MAX_KEY_CHECK_ANSWER_BYTES);
     return readCheckAnswer(
       provider,
       answer.status,

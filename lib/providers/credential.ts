@@ -5,36 +5,36 @@ import { catalogue, type Provider } from './catalogue.ts';
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
 
 /** The parts of a caller's request that decide which header carries the key. */
-export type CallerSlot = {
+export type CallerRequest = {
   readonly headers: Headers;
-  /** The header the caller's token came in. */
+  /** The header in which the caller sent their token. */
   readonly tokenHeader: string | undefined;
 };
 
 /**
- * Name and value of the header. A key is sent nowhere else, not in a query and not in a body. A provider that has
- * changed the header between versions of its API gets the one for the version and the header that the caller uses.
+ * Returns the header's name and value. A key is sent only there, never in a query or a body. If a provider changed the
+ * header between API versions, the caller's version and header decide.
  */
 export function credentialHeader(
   provider: Provider,
   key: Secret,
-  caller?: CallerSlot,
+  caller?: CallerRequest,
 ): readonly [name: string, value: string] {
-  const { header, scheme } = caller && speaksBearer(provider, caller) ? BEARER_SLOT : provider.credential;
+  const { header, scheme } = caller && usesBearer(provider, caller) ? BEARER : provider.credential;
   return [header, scheme === undefined ? key.reveal() : `${scheme} ${key.reveal()}`];
 }
 
-const BEARER_SLOT: Provider['credential'] = { header: 'authorization', scheme: 'Bearer' };
+const BEARER: Provider['credential'] = { header: 'authorization', scheme: 'Bearer' };
 
-function speaksBearer({ bearerSince }: Provider, { headers, tokenHeader }: CallerSlot): boolean {
-  if (bearerSince === undefined || tokenHeader !== BEARER_SLOT.header) return false;
+function usesBearer({ bearerSince }: Provider, { headers, tokenHeader }: CallerRequest): boolean {
+  if (bearerSince === undefined || tokenHeader !== BEARER.header) return false;
   const version = headers.get(bearerSince.header) ?? '';
   return DATE.test(version) && version >= bearerSince.version;
 }
 
 /**
- * Other credentials that the SDKs of the catalogue's providers fall back to. They belong to the operator, so a scope
- * gives them to nobody. Addresses and headers (`*_BASE_URL`, `*_CUSTOM_HEADERS`) are settings and not among them.
+ * Other credentials that the providers' SDKs fall back to. They belong to the operator, so they read as undefined in a
+ * scope. URLs and headers (`*_BASE_URL`, `*_CUSTOM_HEADERS`) are settings, not credentials.
  */
 const FALLBACK_VARIABLES = [
   'ANTHROPIC_AUTH_TOKEN',

@@ -1,9 +1,9 @@
-/** A provider's error answer to a call of ours, as a problem of ours. On the gateway it passes as it is instead. */
+/** Turns a provider's error answer into a problem. The gateway does not use this: it forwards the provider's answer. */
 import { z } from 'zod';
 import { Problem, type ProblemCode } from '../errors.ts';
 import { MAX_PROVIDER_MESSAGE_CHARACTERS } from '../limits.ts';
 
-/** The shapes in which providers say what was wrong. */
+/** The JSON shapes in which providers send error messages. */
 const errorBody = z.union([
   z.object({ error: z.object({ message: z.string() }) }).transform(({ error }) => error.message),
   z.object({ error: z.string() }).transform(({ error }) => error),
@@ -11,7 +11,7 @@ const errorBody = z.union([
   z.object({ detail: z.string() }).transform(({ detail }) => detail),
 ]);
 
-/** The problem for a status, with the provider's own message, from which `redact` has taken the key. */
+/** The problem for a status, with the provider's own message. `redact` removes the key from it. */
 export function providerRefusal(
   status: number,
   body: string,
@@ -30,7 +30,7 @@ export function providerRefusal(
   });
 }
 
-/** What a provider's error status comes to. */
+/** The problem code for a provider's error status. */
 export function refusalCode(status: number): ProblemCode {
   if (status === 401 || status === 403) return 'key_rejected';
   if (status === 429) return 'provider_limited';

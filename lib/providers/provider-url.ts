@@ -1,4 +1,4 @@
-/** Addresses at a provider: always on its own origin, whatever the path. */
+/** Builds provider URLs that always stay on the provider's origin, whatever the path. */
 import { Problem, type Reason } from '../errors.ts';
 import { MAX_PATH_CHARACTERS, MAX_PATH_ENCODING_LAYERS } from '../limits.ts';
 import type { Provider, ProviderId } from './catalogue.ts';
@@ -10,13 +10,13 @@ export function providerBase(provider: Provider, overrides: BaseUrls): string {
   return overrides.get(provider.id) ?? provider.origin;
 }
 
-/** `.` and `..`, and what a server that knows path parameters (RFC 3986, section 3.3) may take for those: `..;a`. */
+/** `.` and `..`, and forms that servers with path parameters (RFC 3986, section 3.3) may treat as these: `..;a`. */
 const DOT_SEGMENT = /(?:^|[/\\])(?:\.\.|\.(?:$|[/\\;]))/;
 
 /**
- * `base` followed by a raw path and query. The path must already have the form a URL parser gives it: no empty or dot
- * segments, no segment that begins with two dots, no backslash and no control character, also not in
- * percent-encoded form. After joining, origin and prefix are compared.
+ * Joins `base` with a raw path and query. The path must already be normalized: no empty or dot segments, no segment that
+ * starts with two dots, no backslash and no control character, also not percent-encoded. The joined URL must still have
+ * the origin and path prefix of `base`.
  *
  * @throws Problem `path_refused`.
  */

@@ -1,37 +1,41 @@
-/** Where the time of one call went. Two readings of a clock a stage. */
+/** Measures how long each stage of a call takes. Costs two clock readings for each stage. */
 
-/** `verify` the token, ask `kv`, `open` the key, wait for the `provider`'s answer to begin. */
+/** `verify`: the token. `kv`: the KV request. `open`: opening the key. `provider`: until its response headers arrive. */
 type Stage = 'verify' | 'kv' | 'open' | 'provider';
 
 export type StageTime = { readonly stage: Stage; readonly startMs: number; readonly durationMs: number };
 
 export type Stages = {
-  /** Runs the work and notes how long it took, whether it succeeds or not. */
+  /** Runs the work and records its duration, whether it succeeds or fails. */
   time<T>(stage: Stage, work: () => Promise<T>): Promise<T>;
-  /** What has been timed, in order of ending. `startMs` counts from when the stages were begun. */
+  /** The measured stages, in the order in which they ended. `startMs` counts from the start of the call. */
   list(): readonly StageTime[];
-  /** Milliseconds since the stages were begun. */
+  /** Milliseconds since the start of the call. */
   elapsedMs(): number;
 };
 
-export function beginStages(): Stages {
-  const begun = performance.now();
+export function startStages(): Stages {
+  const startedAt = performance.now();
   const times: StageTime[] = [];
   return {
     async time(stage, work) {
-      const started = performance.now();
+      const stageStartedAt = performance.now();
       try {
         return await work();
       } finally {
-        times.push({ stage, startMs: started - begun, durationMs: performance.now() - started });
+        times.push({
+          stage,
+          startMs: stageStartedAt - startedAt,
+          durationMs: performance.now() - stageStartedAt,
+        });
       }
     },
     list: () => times,
-    elapsedMs: () => performance.now() - begun,
+    elapsedMs: () => performance.now() - startedAt,
   };
 }
 
-/** As a `Server-Timing` header field (W3C Server Timing): `verify;dur=0.4, kv;dur=1.2`. Empty: nothing timed. */
+/** Formats a `Server-Timing` header (W3C Server Timing): `verify;dur=0.4, kv;dur=1.2`. Empty if no stage was measured. */
 export function serverTiming(times: readonly StageTime[]): string {
   return times.map(({ stage, durationMs }) => `${stage};dur=${durationMs.toFixed(1)}`).join(', ');
 }

@@ -1,6 +1,6 @@
 /**
- * Spans for OpenTelemetry. Imported only where it is configured, so that it costs nothing anywhere else. A span holds
- * our own route pattern, ids, numbers and codes: no path, no query, no header, nothing of a body.
+ * OpenTelemetry spans. This module is imported only if tracing is configured, so it costs nothing otherwise. A span
+ * holds a route pattern, ids, numbers and codes: no path, query or header, and no part of a body.
  */
 import {
   propagation,
@@ -16,33 +16,33 @@ import type { StageTime } from './stages.ts';
 import { callersTraceparent } from './trace-context.ts';
 
 export type CallTrace = {
-  /** For whom the call is passed on to. */
+  /** The header to send to the next service. */
   readonly traceparent: string;
   end(call: {
     readonly route: string;
     readonly method: string;
     readonly status: number;
     readonly requestId: string;
-    /** The problem's code, where the answer is one of ours. */
+    /** The problem code if the response is a problem, or else null. */
     readonly code: string | null;
     readonly stages: readonly StageTime[];
   }): void;
 };
 
 export type Tracing = {
-  /** Begins the span of a call, as a child of the caller's. */
+  /** Starts the span of a call, as a child of the caller's span. */
   begin(request: Request): CallTrace;
 };
 
-/** Only `traceparent`, and only if it is one. */
+/** Reads only `traceparent`, and only if it is valid. */
 const getter: TextMapGetter<Headers> = {
   keys: () => ['traceparent'],
   get: (headers, name) => (name === 'traceparent' ? callersTraceparent(headers) : undefined),
 };
 
 /**
- * Sets OpenTelemetry up from its own `OTEL_*` variables. Nothing is instrumented by itself: an instrumented `fetch`
- * would put the addresses of providers into spans, and trace context into their requests.
+ * Sets up OpenTelemetry from its own `OTEL_*` variables. Automatic instrumentation is off: an instrumented `fetch` would
+ * record provider URLs in spans and send trace context to providers.
  */
 export function startTracing(): Tracing {
   registerOTel({ serviceName: 'userkeys', instrumentations: [], propagators: ['tracecontext'] });

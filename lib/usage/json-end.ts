@@ -1,6 +1,6 @@
 /**
- * Keeps a JSON answer while it passes by, within a fixed amount of memory, and parses what it kept. An answer that is
- * too long to keep is read from its end: providers write the token counts behind the text, images and vectors.
+ * Buffers a JSON answer while it streams, in a fixed amount of memory, and parses the buffer. If an answer is too long,
+ * only its end is kept: providers write the token counts after the text, images and vectors.
  */
 import {
   MAX_METERED_BYTES,
@@ -16,7 +16,7 @@ export class JsonEnd {
   #length = 0;
   #isWhole = true;
 
-  /** Copies the chunk, so that no buffer of the connection stays in memory because of it. */
+  /** Copies the chunk, so that the connection's own buffer can be freed. */
   append(chunk: Uint8Array): void {
     if (this.#length + chunk.length > MAX_METERED_BYTES) this.#keepEnd(MIN_METERED_END_BYTES);
     if (this.#length + chunk.length > MAX_METERED_BYTES) this.#keepEnd(0);
@@ -26,7 +26,7 @@ export class JsonEnd {
     this.#length += part.length;
   }
 
-  /** The text that was kept: the whole answer, or its end. */
+  /** The buffered text: the whole answer, or its end. */
   text(): string {
     return decoder.decode(this.#kept.subarray(0, this.#length));
   }
@@ -50,7 +50,7 @@ export class JsonEnd {
   }
 }
 
-/** The value, or undefined where the text is not JSON. */
+/** The value, or undefined if the text is not JSON. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -59,15 +59,15 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** A member that can hold counts or a model's name. */
+/** A member that can hold token counts or a model name. */
 const MEMBER = /[{,]\s*("(?:usage|usageMetadata|model|modelVersion)"\s*:)/g;
 
 /**
- * The last members of a JSON object, or the last objects of a JSON array, from the end of its text. Undefined where none
- * of the named members is among them. The text must reach to the end of the answer.
+ * Parses the last members of a JSON object, or the last objects of a JSON array, from the end of its text. Returns
+ * undefined if none of the named members is among them. The text must include the end of the answer.
  *
- * An opening bracket in front of the end of a JSON text gives JSON only if the end begins at a member of the outermost
- * object. A member that is nested deeper leaves a closing bracket too many, so its counts are never taken.
+ * An opening bracket plus the end of a JSON text is valid JSON only if that end starts at a member of the outermost
+ * object. If it starts at a deeper member there is one closing bracket too many, so nested counts are never used.
  */
 export function parseEnd(text: string): unknown {
   const end = text.slice(-MAX_METERED_END_CHARACTERS).trimEnd();

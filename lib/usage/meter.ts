@@ -1,6 +1,6 @@
 /**
- * Reads token counts out of a provider's answer while the answer passes by. It holds nothing back, keeps a bounded
- * amount of each answer, and does not estimate: an answer without counts is a call without counts.
+ * Reads token counts from a provider's answer while it streams to the caller. It delays nothing, buffers a limited
+ * amount, and never estimates: an answer without counts is recorded as a call without counts.
  */
 import { createParser } from 'eventsource-parser';
 import { MAX_METERED_EVENT_CHARACTERS, MAX_READ_AHEAD_CHUNKS } from '../limits.ts';
@@ -17,9 +17,9 @@ import {
 export type { Metered } from './token-figures.ts';
 
 /**
- * The answer, with a body to be read in place of the given one, and what it reported. `metered` resolves once the
- * body has ended, has failed or was given up. Undefined where there is nothing to read: the answer is a failure, or
- * neither JSON nor server-sent events.
+ * Returns the answer with a new body, which must be read instead of the given one, and what the answer reports.
+ * `metered` resolves when the body has ended, has failed or was cancelled. Returns undefined if the answer is a failure
+ * or neither JSON nor server-sent events.
  */
 export function meterAnswer(
   answer: Answer,
@@ -29,22 +29,22 @@ export function meterAnswer(
   if (reader === undefined) return undefined;
   let finish = (_isComplete: boolean) => {};
   const metered = new Promise<Metered>((resolve) => {
-    const giveUp = () => finish(false);
+    const onAbort = () => finish(false);
     finish = (isComplete) => {
-      signal?.removeEventListener('abort', giveUp);
+      signal?.removeEventListener('abort', onAbort);
       resolve(reader.end(isComplete));
     };
-    signal?.addEventListener('abort', giveUp, { once: true });
+    signal?.addEventListener('abort', onAbort, { once: true });
   });
-  const body = watch(answer.body, reader.feed, finish, reader.readAhead);
+  const body = observeBody(answer.body, reader.feed, finish, reader.readAhead);
   return { answer: { ...answer, body }, metered };
 }
 
 type Reader = {
   feed(bytes: Uint8Array): void;
-  /** `isComplete`: the answer came to its end. Else the caller left, or the connection broke. */
+  /** `isComplete`: the whole answer arrived. Otherwise the caller disconnected or the connection failed. */
   end(isComplete: boolean): Metered;
-  /** How many chunks may wait for the caller. */
+  /** How many chunks may be read before the caller reads them. */
   readonly readAhead: number;
 };
 
@@ -57,7 +57,7 @@ function createReader(headers: Headers): Reader | undefined {
   return undefined;
 }
 
-/** `rootsOf` gives the objects that can hold counts. Of several that have them, the last one decides. */
+/** `rootsOf` returns the objects that can hold counts. If several have counts, the last one is used. */
 function readJson(rootsOf: (kept: JsonEnd, isComplete: boolean) => readonly unknown[]): Reader {
   const kept = new JsonEnd();
   return {
@@ -76,18 +76,18 @@ function readJson(rootsOf: (kept: JsonEnd, isComplete: boolean) => readonly unkn
   };
 }
 
-/** One JSON text: an object, or the array in which Gemini sends a stream. */
+/** One JSON text: an object, or the array in which Gemini streams. */
 function jsonRoots(kept: JsonEnd, isComplete: boolean): readonly unknown[] {
   const text = kept.text();
   if (!mayHoldFigures(text)) return [];
   let parsed: unknown;
   if (isComplete) parsed = kept.isWhole ? parseJson(text) : parseEnd(text);
-  // With a bracket added, an array that was cut off between two elements is JSON.
+  // An array that was cut off between two elements is valid JSON with a closing bracket added.
   else if (kept.isWhole) parsed = parseJson(text) ?? parseJson(`${text}]`);
   return Array.isArray(parsed) ? parsed : [parsed];
 }
 
-/** One JSON text a line (NDJSON), or after a record separator (RFC 7464). */
+/** One JSON text per line (NDJSON), or after each record separator (RFC 7464). */
 function lineRoots(kept: JsonEnd): readonly unknown[] {
   const lines = kept.text().replaceAll('\u001e', '\n').split('\n');
   return lines.filter(mayHoldFigures).map(parseJson);
@@ -97,22 +97,22 @@ function mayHoldFigures(text: string): boolean {
   return mayHoldTokens(text) || mayHoldModel(text);
 }
 
-/** The end of an event, to go on behind one that was too long. */
+/** The end of an event, after which reading continues when an event was too long. */
 const BLANK_LINE = /\n\r?\n|\r\r/;
 
 function readEvents(): Reader {
   let tokens: TokenFigures | undefined;
   let model: string | undefined;
   const decoder = new TextDecoder();
-  /** How many characters the parser may be holding. */
-  let heldCharacters = 0;
+  /** How many characters the parser may have buffered. */
+  let bufferedCharacters = 0;
   let isSkipping = false;
   const parser = createParser({
     onEvent({ data }) {
-      heldCharacters = 0;
+      bufferedCharacters = 0;
       if (!mayHoldTokens(data) && (model !== undefined || !mayHoldModel(data))) return;
       const found = readFigures(parseJson(data));
-      // Anthropic reports input at the beginning and output at the end. Others report everything each time.
+      // Anthropic reports input counts first and output counts last. Others report all counts each time.
       if (found.tokens !== undefined) tokens = found.isGemini ? found.tokens : { ...tokens, ...found.tokens };
       model = found.model ?? model;
     },
@@ -126,13 +126,13 @@ function readEvents(): Reader {
       isSkipping = false;
       text = text.slice(blankLine.index + blankLine[0].length);
     }
-    heldCharacters += text.length;
+    bufferedCharacters += text.length;
     parser.feed(text);
-    // Comments that keep a connection open end in a blank line too, but are not events.
-    if (text.endsWith('\n\n')) heldCharacters = 0;
-    if (heldCharacters <= MAX_METERED_EVENT_CHARACTERS) return;
+    // Keep-alive comments also end with a blank line, but are not events.
+    if (text.endsWith('\n\n')) bufferedCharacters = 0;
+    if (bufferedCharacters <= MAX_METERED_EVENT_CHARACTERS) return;
     parser.reset();
-    heldCharacters = 0;
+    bufferedCharacters = 0;
     isSkipping = true;
   }
 
@@ -140,17 +140,17 @@ function readEvents(): Reader {
     readAhead: 0,
     feed,
     end() {
-      // An event without its blank line counts too.
+      // The last event may lack its blank line.
       if (!isSkipping) parser.feed('\n\n');
       return { tokens, model };
     },
   };
 }
 
-/** The same chunks, one at a time and as they come. */
-function watch(
+/** The same chunks as they arrive, one at a time. Calls `onChunk` for each and `finish` at the end. */
+function observeBody(
   body: ReadableStream<Uint8Array>,
-  see: (chunk: Uint8Array) => void,
+  onChunk: (chunk: Uint8Array) => void,
   finish: (isComplete: boolean) => void,
   highWaterMark: number,
 ): ReadableStream<Uint8Array> {
@@ -164,7 +164,7 @@ function watch(
             finish(true);
             return controller.close();
           }
-          see(value);
+          onChunk(value);
           controller.enqueue(value);
         } catch (error) {
           finish(false);

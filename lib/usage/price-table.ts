@@ -1,11 +1,11 @@
-/** The operator's prices, if they have given any. None are made up: a model that is not listed has no cost. */
+/** The operator's optional price table. A model that is not listed has no cost; there are no default prices. */
 import { z } from 'zod';
 import { type ProviderId, providerIds } from '../providers/catalogue.ts';
 import { modelName } from './model-name.ts';
 import type { UsageRow } from './usage-ledger.ts';
 
 const amount = z.number().nonnegative();
-/** Per million tokens. Without a price of their own, cached input costs what input does, and cache tokens too. */
+/** Prices per million tokens. `cachedInput` and `cacheWrite` default to the price of `input`. */
 const price = z.strictObject({
   input: amount,
   output: amount,
@@ -25,27 +25,27 @@ export type PriceTable = {
   };
 };
 
-const COMPLAINT =
+const INVALID_TABLE =
   'must be JSON such as {"currency":"USD","perMillionTokens":{"openai":{"gpt-5.4-mini":{"input":0.25,"output":2}}}}';
 
-/** The setting: absent, or a table in JSON. */
+/** The value of `USAGE_PRICES`: unset, or a table in JSON. */
 export const priceTable = z
   .string()
   .transform((text, context) => {
     try {
       return JSON.parse(text);
     } catch {
-      context.addIssue({ code: 'custom', message: COMPLAINT });
+      context.addIssue({ code: 'custom', message: INVALID_TABLE });
       return z.NEVER;
     }
   })
-  .refine((value) => table.safeParse(value).success, COMPLAINT)
+  .refine((value) => table.safeParse(value).success, INVALID_TABLE)
   .pipe(table)
   .optional();
 
 const MILLION = 1_000_000;
 
-/** What a row costs; null where the table does not say, or not every call of the row was measured. */
+/** The cost of a row. Null if the table has no price for it, or if some of its calls reported no token counts. */
 export function costOf(row: UsageRow, prices: PriceTable): number | null {
   const listed = prices.perMillionTokens[row.provider];
   if (listed === undefined || row.model === null || row.measuredCalls < row.calls) return null;

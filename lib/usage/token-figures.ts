@@ -1,29 +1,27 @@
 /**
- * The token counts and the model in a provider's answer, in the names each provider uses. Counts are taken over as
- * they are. What a provider does not report stays undefined.
+ * Reads the token counts and the model from a provider's answer, by each provider's own field names. Counts are used as
+ * reported. Counts that a provider does not report stay undefined.
  */
 import { toModelName } from './model-name.ts';
 
-/**
- * `cachedInput` is a part of `input` (OpenAI, Gemini); `cacheRead` and `cacheWrite` come beside it (Anthropic).
- */
+/** `cachedInput` is included in `input` (OpenAI, Gemini). `cacheRead` and `cacheWrite` are not (Anthropic). */
 export const tokenKinds = ['input', 'output', 'cachedInput', 'cacheRead', 'cacheWrite'] as const;
 export type TokenKind = (typeof tokenKinds)[number];
 export type TokenFigures = { readonly [kind in TokenKind]?: number };
 
 export type Metered = {
-  /** Undefined: the provider reported none. */
+  /** Undefined if the provider reported none. */
   readonly tokens: TokenFigures | undefined;
   /** The model that answered. */
   readonly model: string | undefined;
 };
 
-/** Whether a JSON text can hold token counts. Every count below has a name that ends in one of these. */
+/** Whether a JSON text may contain token counts. The name of every count below ends in one of these. */
 export function mayHoldTokens(text: string): boolean {
   return text.includes('_tokens"') || text.includes('TokenCount"');
 }
 
-/** Whether a JSON text can name the model that answered. */
+/** Whether a JSON text may contain the model that answered. */
 export function mayHoldModel(text: string): boolean {
   return text.includes('"model');
 }
@@ -37,7 +35,7 @@ export function readFigures(root: unknown): Figures {
   return { tokens: metadata ?? readUsage(root), model: readModel(root), isGemini: metadata !== undefined };
 }
 
-/** Undefined figures are those that were not reported. */
+/** A count is undefined if it was not reported. */
 type Counts = { readonly [kind in TokenKind]?: number | undefined };
 
 /** OpenAI Chat Completions, and the many providers with the same format. */
@@ -49,7 +47,7 @@ function chatCounts(usage: object): Counts {
   };
 }
 
-/** OpenAI Responses and Anthropic Messages. They differ only in where cached tokens stand. */
+/** OpenAI Responses and Anthropic Messages. They differ only in the fields for cached tokens. */
 function messageCounts(usage: object): Counts {
   return {
     input: countOf(usage, 'input_tokens'),
@@ -60,7 +58,7 @@ function messageCounts(usage: object): Counts {
   };
 }
 
-/** Gemini bills thoughts as output and the results of tools as input. All four add up to its total. */
+/** Gemini bills thoughts as output and tool results as input. All four add up to its total. */
 function geminiCounts(usage: unknown): Counts {
   return {
     input: sum(countOf(usage, 'promptTokenCount'), countOf(usage, 'toolUsePromptTokenCount')),
@@ -69,13 +67,13 @@ function geminiCounts(usage: unknown): Counts {
   };
 }
 
-/** Members that may hold `usage`, beside the root: OpenAI Responses, Anthropic, Cohere, Groq. */
+/** Members that may contain `usage`, besides the root: OpenAI Responses, Anthropic, Cohere, Groq. */
 const USAGE_PARENTS = ['response', 'message', 'delta', 'x_groq'];
 
 function readUsage(root: unknown): TokenFigures | undefined {
   for (const parent of [root, ...USAGE_PARENTS.map((name) => memberOf(root, name))]) {
     const usage = memberOf(parent, 'usage');
-    // Cohere has the counts one level deeper.
+    // Cohere nests the counts one level deeper.
     const counts = memberOf(usage, 'tokens') ?? usage;
     if (typeof counts !== 'object' || counts === null) continue;
     const figures = reported('prompt_tokens' in counts ? chatCounts(counts) : messageCounts(counts));
@@ -84,7 +82,7 @@ function readUsage(root: unknown): TokenFigures | undefined {
   return undefined;
 }
 
-/** OpenAI and most others, Gemini, OpenAI Responses, Anthropic. */
+/** In this order: OpenAI and most others, Gemini, OpenAI Responses, Anthropic. */
 function readModel(root: unknown): string | undefined {
   const model =
     memberOf(root, 'model') ??
@@ -100,13 +98,13 @@ function memberOf(value: unknown, name: string): unknown {
     : undefined;
 }
 
-/** A count that is no whole number from 0 on is left out, as if it had not been reported. */
+/** A count that is not a whole number of at least 0 is treated as not reported. */
 function countOf(value: unknown, name: string): number | undefined {
   const count = memberOf(value, name);
   return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count : undefined;
 }
 
-/** Only the counts that were reported; undefined when there are none. */
+/** Only the reported counts; undefined if there are none. */
 function reported(counts: Counts): TokenFigures | undefined {
   const entries = tokenKinds.flatMap((kind) =>
     counts[kind] === undefined ? [] : [[kind, counts[kind]] as const],

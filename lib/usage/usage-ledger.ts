@@ -1,6 +1,6 @@
 /**
- * How much each of a user's keys was used: calls and tokens, added up per day, provider and model. One hash a month,
- * so that old ones go by themselves. docs/storage-schema.md describes it.
+ * How much each of a user's keys was used: calls and tokens per day, provider and model. One hash per month, so that old
+ * months expire. docs/storage-schema.md describes it.
  */
 import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
@@ -12,15 +12,15 @@ import { type TokenFigures, type TokenKind, tokenKinds } from './token-figures.t
 
 const usageKey = (month: string, user: UserId) => `userkeys:usage:${month}:${user}`;
 
-/** `calls` is every call that reached the provider, `measuredCalls` those for which it told its figures. */
+/** `calls`: all calls that reached the provider. `measuredCalls`: those with reported token counts. */
 type UsageCounts = { readonly calls: number; readonly measuredCalls: number } & {
   readonly [kind in TokenKind]: number;
 };
 export type UsageRow = UsageCounts & {
-  /** In UTC, `2026-11-30`. */
+  /** UTC date, such as `2026-11-30`. */
   readonly day: string;
   readonly provider: ProviderId;
-  /** Null where neither the provider nor the call named one. */
+  /** Null if neither the provider nor the call named a model. */
   readonly model: string | null;
 };
 
@@ -33,14 +33,14 @@ type CountedCall = {
   readonly tokens: TokenFigures | undefined;
 };
 
-/** Adds calls of one moment, at least one. */
+/** Counts one or more calls that began at the same time. */
 export function countUsage(
   user: UserId,
   calls: readonly CountedCall[],
   { at, keepDays }: { readonly at: Date; readonly keepDays: number },
 ): Script {
   const [month, day] = [at.toISOString().slice(0, 7), at.toISOString().slice(8, 10)];
-  const words = calls.flatMap(({ provider, model = NO_MODEL, tokens }) =>
+  const counterArgs = calls.flatMap(({ provider, model = NO_MODEL, tokens }) =>
     Object.entries({ calls: 1, measuredCalls: tokens === undefined ? 0 : 1, ...tokens }).flatMap(
       ([name, value]) => (value === 0 ? [] : [`${day} ${provider}`, model, name, String(value)]),
     ),
@@ -50,14 +50,14 @@ export function countUsage(
     keys: [usageKey(month, user)],
     args: [
       String(MAX_USAGE_FIELDS),
-      // The month's last day is kept as long as it should be, so the whole month is.
+      // A month expires as a whole, so its lifetime counts from its last day.
       String((keepDays + 31) * DAY_SECONDS),
-      ...words,
+      ...counterArgs,
     ],
   };
 }
 
-/** Names of providers and models hold no white space. */
+/** Provider ids and model names contain no white space, so it separates the parts of a field name. */
 const ADD = `
 local month = KEYS[1]
 local maxFields, lifetimeSeconds = tonumber(ARGV[1]), ARGV[2]
@@ -71,7 +71,7 @@ end
 redis.call('EXPIRE', month, lifetimeSeconds)
 return 1`;
 
-/** The rows of these days, both included, oldest first. */
+/** The rows from `from` to `to`, both included, oldest first. */
 export function readUsage(user: UserId, from: string, to: string): Query<readonly UsageRow[]> {
   const months = monthsBetween(from, to);
   return query(
@@ -90,7 +90,7 @@ export function readUsage(user: UserId, from: string, to: string): Query<readonl
   );
 }
 
-/** A field that this version does not know, such as a newer deployment's, is left out. */
+/** Skips fields that this version does not know, such as those of a newer deployment. */
 function toRows(month: string, fields: ReadonlyMap<string, string>): UsageRow[] {
   const rows = new Map<string, UsageRow>();
   for (const [field, amount] of fields) {
@@ -139,7 +139,7 @@ function nextMonth(month: string): string {
   return date.toISOString().slice(0, 7);
 }
 
-/** Every month that can still be kept, newest first: also the next, where some instance's clock already is. */
+/** Every month that may be stored, newest first. It includes next month, in case another instance's clock is ahead. */
 function lastMonths(now: Date): readonly string[] {
   return Array.from({ length: MAX_USAGE_MONTHS }, (_, back) =>
     new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1 - back, 1)).toISOString().slice(0, 7),

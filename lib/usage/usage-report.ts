@@ -1,14 +1,14 @@
-/** What `GET /api/usage` answers. */
+/** The response body of `GET /api/usage`. */
 import { costOf, type PriceTable } from './price-table.ts';
 import type { UsageRow } from './usage-ledger.ts';
 
-/** The first and the last day, both included: `2026-11-30`. */
+/** The first and the last day, both included, such as `2026-11-30`. */
 export type UsageRange = { readonly from: string; readonly to: string };
 
 /**
  * `{from, to, rows: [{day, provider, model, calls, measuredCalls, inputTokens, outputTokens, cachedInputTokens,
- * cacheReadTokens, cacheWriteTokens}]}`. Tokens are null where no call of the row was measured. With a price table
- * each row has `cost`, null where the table has no price, and the whole a `currency`.
+ * cacheReadTokens, cacheWriteTokens}]}`. Tokens are null if no call of the row reported counts. With a price table the
+ * report has a `currency` and each row a `cost`, which is null if the table has no price for it.
  */
 export function describeUsage(range: UsageRange, rows: readonly UsageRow[], prices: PriceTable | undefined) {
   return {

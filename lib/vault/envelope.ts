@@ -1,6 +1,6 @@
 /**
- * One sealed key: a compact JWE (RFC 7516), `dir` with A256GCM under a key derived for its owner and provider. Moved
- * to another user, provider or field it does not open.
+ * Seals and opens keys: a compact JWE (RFC 7516), `dir` with A256GCM under a key derived for its owner and provider. An
+ * envelope that is moved to another user, provider or field does not open.
  */
 import { CompactEncrypt, compactDecrypt, decodeProtectedHeader } from 'jose';
 import { Problem, type Reason } from '../errors.ts';
@@ -53,7 +53,7 @@ async function readPlaintext(envelope: string, contentKey: CryptoKey): Promise<U
   }
 }
 
-/** The master key an envelope names; undefined when the envelope is not one of ours. It may still not open. */
+/** The `kid` of the master key that an envelope names. Undefined if its header is invalid. Does not check that it opens. */
 export function kidOf(envelope: string): string | undefined {
   const header = readHeader(envelope);
   return 'kid' in header ? header.kid : undefined;

@@ -1,4 +1,4 @@
-/** What is stored for one user and one provider: the envelope, and what the user may see of it. */
+/** The stored record of one user and one provider: the sealed key and its metadata. */
 import { z } from 'zod';
 import { HINT_CHARACTERS, MIN_HINTED_KEY_CHARACTERS } from '../limits.ts';
 
@@ -12,14 +12,14 @@ const keyRecord = z.object({
   /** At most the last four characters of the key. */
   hint: z.string().max(HINT_CHARACTERS),
   status: keyStatus,
-  /** How many times a key was saved for this provider, this save included. */
+  /** How many times a key was saved for this provider, including this save. */
   version: z.int().positive(),
   createdAt: z.iso.datetime(),
   updatedAt: z.iso.datetime(),
 });
 export type KeyRecord = z.infer<typeof keyRecord>;
 
-/** A record as stored: parsed, and its exact text for compare-and-set. `record` is undefined when it is damaged. */
+/** A stored record, parsed, with its exact text for compare-and-set. `record` is undefined if the text is damaged. */
 export type StoredRecord = { readonly text: string; readonly record: KeyRecord | undefined };
 
 export function parseStoredRecord(text: string): StoredRecord {
@@ -30,7 +30,7 @@ export function parseStoredRecord(text: string): StoredRecord {
   }
 }
 
-/** The last four characters; empty for a short key, of which they would be a large part. */
+/** The last four characters, or empty for a short key, because they would reveal a large part of it. */
 export function hintOf(key: string): string {
   return key.length < MIN_HINTED_KEY_CHARACTERS ? '' : key.slice(-HINT_CHARACTERS);
 }

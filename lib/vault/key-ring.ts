@@ -25,7 +25,7 @@ const NO_SALT = new Uint8Array();
 
 /**
  * The master keys of a deployment: those of `VAULT_KEYS_KMS` first, then those of `VAULT_KEYS`. The first of all
- * seals, all open.
+ * seals; every key opens.
  *
  * @throws ConfigError when wrapped keys cannot be opened as configured, when this runtime cannot open them, or when
  *   both variables name the same `kid`. Problem `vault_unavailable` when the KMS does not answer.
@@ -50,8 +50,8 @@ export async function loadKeyRing(
   return importKeys([first, ...rest]);
 }
 
-function refused(complaint: string): ConfigError {
-  return new ConfigError([{ variable: 'VAULT_KEYS_KMS', complaint }]);
+function refused(message: string): ConfigError {
+  return new ConfigError([{ variable: 'VAULT_KEYS_KMS', message }]);
 }
 
 async function importKeys(keys: readonly [MasterKey, ...MasterKey[]]): Promise<KeyRing> {
@@ -77,7 +77,7 @@ async function importKeys(keys: readonly [MasterKey, ...MasterKey[]]): Promise<K
   };
 }
 
-/** Each part behind its length in bytes, so that no two bindings share an encoding. */
+/** Each part is preceded by its length in bytes, so that two bindings never have the same encoding. */
 function encodeBinding({ user, provider }: Binding): Uint8Array<ArrayBuffer> {
   const parts = [DOMAIN, user, provider].map((part) => new TextEncoder().encode(part));
   return new Uint8Array(parts.flatMap((part) => [part.length >> 8, part.length & 0xff, ...part]));

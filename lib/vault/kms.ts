@@ -1,6 +1,5 @@
 /**
- * Master keys that AWS KMS keeps wrapped, opened once per cold start. The client is loaded only then: who has not
- * configured it pays nothing for it.
+ * Unwraps master keys with AWS KMS, once per cold start. The AWS client is loaded only if KMS is configured.
  */
 import type { KMSClientConfig } from '@aws-sdk/client-kms';
 import { z } from 'zod';
@@ -11,12 +10,12 @@ import { checkMasterKey } from './master-keys.ts';
 import { type UnwrapKeys, type WrappedKeys, WrappedKeysError } from './wrapped-keys.ts';
 
 /**
- * Part of what KMS authenticates (its encryption context): a ciphertext made for another purpose or another `kid`
- * does not open.
+ * The KMS encryption context, which KMS authenticates: a ciphertext made for another purpose or another `kid` does not
+ * open.
  */
 const contextOf = (kid: string) => ({ application: 'userkeys', kid });
 
-/** The variables of the AWS SDK, such as `AWS_ENDPOINT_URL_KMS`, are read by the SDK itself. */
+/** The AWS SDK reads its own variables, such as `AWS_ENDPOINT_URL_KMS`. */
 export const unwrapWithKms: UnwrapKeys = async (wrapped) => {
   const { DecryptCommand, KMSClient } = await import('@aws-sdk/client-kms');
   const client = new KMSClient({
@@ -32,7 +31,7 @@ export const unwrapWithKms: UnwrapKeys = async (wrapped) => {
       EncryptionContext: contextOf(kid),
     });
     const { Plaintext } = await client.send(command).catch((error: unknown) => {
-      throw translate(error, position);
+      throw toUnwrapError(error, position);
     });
     try {
       return checkMasterKey({ kid, bytes: Plaintext ?? new Uint8Array() }, position);
@@ -41,18 +40,18 @@ export const unwrapWithKms: UnwrapKeys = async (wrapped) => {
     }
   };
   try {
-    // All are waited for: the client must not be destroyed under one that is being tried again.
+    // Wait for all of them: the client must not be destroyed while a request is being retried.
     const opened = await Promise.allSettled(wrapped.entries.map((entry, index) => open(entry, index + 1)));
-    return opened.map((one) => {
-      if (one.status === 'rejected') throw one.reason;
-      return one.value;
+    return opened.map((result) => {
+      if (result.status === 'rejected') throw result.reason;
+      return result.value;
     });
   } finally {
     client.destroy();
   }
 };
 
-/** With a role, the deployment's own identity token stands for it, and no AWS secret is stored anywhere. */
+/** With a role, the deployment's identity token is exchanged for credentials, so no AWS secret is stored. */
 async function credentialsOf({
   roleArn,
   region,
@@ -64,7 +63,7 @@ async function credentialsOf({
 
 const named = z.object({ name: z.string().regex(/^[A-Za-z.]{1,80}$/) });
 
-/** What makes no sense to try again: the settings or the rights are wrong. */
+/** Errors that a retry cannot fix, because the settings or permissions are wrong. */
 const REFUSALS: ReadonlyMap<string, string> = new Map([
   ['InvalidCiphertextException', 'was not wrapped by this KMS key for this kid'],
   ['IncorrectKeyException', 'was wrapped by another KMS key'],
@@ -76,7 +75,7 @@ const REFUSALS: ReadonlyMap<string, string> = new Map([
   ['CredentialsProviderError', 'cannot be opened: there are no AWS credentials'],
 ]);
 
-function translate(error: unknown, position: number): Error {
+function toUnwrapError(error: unknown, position: number): Error {
   const { name } = named.safeParse(error).data ?? { name: 'unknown' };
   const refusal = REFUSALS.get(name);
   if (refusal !== undefined) return new WrappedKeysError(`entry ${position} ${refusal}`);

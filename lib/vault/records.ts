@@ -1,7 +1,7 @@
 /**
- * A user's records in KV: one hash of records, one field a provider, and one hash of the times at which each key was
- * last used. Every write is one field. Only fields that the catalogue knows are read. docs/storage-schema.md describes
- * both hashes.
+ * A user's records in KV: one hash with one record per provider, and one hash with the time of each key's last use. Every
+ * write changes one field. Only fields of providers in the catalogue are read. docs/storage-schema.md describes both
+ * hashes.
  */
 import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
@@ -20,14 +20,14 @@ import { kidOf } from './envelope.ts';
 import { type KeyRecord, parseStoredRecord, type StoredRecord } from './key-record.ts';
 import { RETIRED_KEY } from './retired-kids.ts';
 
-/** What is stored for one provider. */
+/** The stored record of one provider, and when its key was last used. */
 export type RecordEntry = StoredRecord & { readonly lastUsedAt: string | undefined };
 export type Records = ReadonlyMap<ProviderId, RecordEntry>;
 
-/** The KV key of every user's records begins with this; the rest is the user. */
+/** The prefix of the KV keys of all users' records. The user id follows. */
 export const RECORDS_PREFIX = 'userkeys:keys:';
 
-/** The KV key of a user's records. Scripts that ask whether a key is stored take it among their `KEYS`. */
+/** The KV key of a user's records. Scripts that check whether a key is stored need it in their `KEYS`. */
 export const recordsKey = (user: UserId) => `${RECORDS_PREFIX}${user}`;
 const lastUsedKey = (user: UserId) => `userkeys:used:${user}`;
 
@@ -50,15 +50,15 @@ export function readRecords(user: UserId, providers: readonly ProviderId[]): Que
 }
 
 /**
- * What became of a write. `changed`: the field no longer holds what was expected. `retired`: the record is sealed
- * under a master key that has been retired. `erased`: the user was erased since the call began. Only `replaced` wrote
+ * The result of a write. `changed`: the field no longer holds the expected value. `retired`: the record is sealed
+ * under a master key that has been retired. `erased`: the user was erased since the call began. Only `replaced` stored
  * anything.
  */
 export type ReplaceOutcome = 'replaced' | 'changed' | 'retired' | 'erased';
 
 /**
- * Replaces a record by compare-and-set: only if the field still holds `expected` (undefined: still holds nothing).
- * `start` is needed where a record may be stored that was not there before.
+ * Replaces a record by compare-and-set: only if the field still holds `expected` (undefined: no value).
+ * `start` is required if the write may create a record.
  */
 export function replaceRecord(
   user: UserId,
@@ -120,7 +120,7 @@ export function deleteAllRecords(user: UserId): Query<unknown> {
   return query((pipeline) => pipeline.del(recordsKey(user), lastUsedKey(user)), z.tuple([count]));
 }
 
-/** A user's stored keys, without the keys; also those of providers that have left the catalogue. */
+/** Metadata of all of a user's stored keys, including those of providers that are no longer in the catalogue. */
 export const keyData: UserData = {
   name: 'keys',
   kvKeys: (user) => [recordsKey(user), lastUsedKey(user)],

@@ -1,11 +1,11 @@
 /**
- * Master keys under which no record may be sealed any more. The store itself refuses such a record, so that a
- * deployment with former settings, which stays reachable at its own address, cannot bring a retired key back.
+ * Retired master keys, under which no record may be sealed any more. The store's own script refuses such a record, so an
+ * older deployment that is still reachable at its own URL cannot use a retired key again.
  */
 import { z } from 'zod';
 import { count, type Query, query } from '../kv/query.ts';
 
-/** The KV key of a set of `kid`s. */
+/** The KV key of the set of retired `kid`s. */
 export const RETIRED_KEY = 'userkeys:retired';
 
 export function retireKid(kid: string): Query<unknown> {

@@ -1,36 +1,36 @@
-/** Where the master keys come from, as the environment says it. Complaints name variables and never a value. */
+/** Reads the master-key settings from the environment. Messages name variables and never contain a value. */
 import { Secret } from '../secret.ts';
 import { parseMasterKeys } from './master-keys.ts';
 import { parseWrappedKeys, regionOfKmsKey, type WrappedKeys } from './wrapped-keys.ts';
 
 export type VaultSettings = {
-  /** The text of `VAULT_KEYS`, known to be well-formed; empty when there are only wrapped keys. */
+  /** The validated text of `VAULT_KEYS`; empty if there are only wrapped keys. */
   readonly vaultKeys: Secret;
-  /** `VAULT_KEYS_KMS`: keys that come before those of `VAULT_KEYS`. */
+  /** The keys of `VAULT_KEYS_KMS`, which come before those of `VAULT_KEYS`. */
   readonly wrappedKeys: WrappedKeys | undefined;
 };
 
-type Complaint = { readonly variable: string; readonly complaint: string };
+type ConfigIssue = { readonly variable: string; readonly message: string };
 
-/** Empty variables must be left out before. When there are complaints the settings are of no use. */
+/** The caller must remove empty variables first. If there are issues, `settings` must not be used. */
 export function readVaultSettings(set: Readonly<Record<string, string | undefined>>): {
   readonly settings: VaultSettings;
-  readonly complaints: readonly Complaint[];
+  readonly issues: readonly ConfigIssue[];
 } {
-  const complaints: Complaint[] = [];
+  const issues: ConfigIssue[] = [];
   const attempt = <T>(variable: string, read: () => T): T | undefined => {
     try {
       return read();
     } catch (error) {
-      complaints.push({ variable, complaint: error instanceof Error ? error.message : 'is malformed' });
+      issues.push({ variable, message: error instanceof Error ? error.message : 'is malformed' });
       return undefined;
     }
   };
   const { VAULT_KEYS, VAULT_KEYS_KMS, VAULT_KMS_KEY, AWS_ROLE_ARN } = set;
   if (VAULT_KEYS !== undefined) attempt('VAULT_KEYS', () => parseMasterKeys(VAULT_KEYS));
-  else if (VAULT_KEYS_KMS === undefined) complaints.push({ variable: 'VAULT_KEYS', complaint: 'is missing' });
+  else if (VAULT_KEYS_KMS === undefined) issues.push({ variable: 'VAULT_KEYS', message: 'is missing' });
   const vaultKeys = new Secret(VAULT_KEYS ?? '');
-  if (VAULT_KEYS_KMS === undefined) return { settings: { vaultKeys, wrappedKeys: undefined }, complaints };
+  if (VAULT_KEYS_KMS === undefined) return { settings: { vaultKeys, wrappedKeys: undefined }, issues };
 
   const entries = attempt('VAULT_KEYS_KMS', () => parseWrappedKeys(VAULT_KEYS_KMS));
   const region = attempt('VAULT_KMS_KEY', () => regionOfKmsKey(VAULT_KMS_KEY));
@@ -38,5 +38,5 @@ export function readVaultSettings(set: Readonly<Record<string, string | undefine
     entries && region && VAULT_KMS_KEY
       ? { entries, kmsKey: VAULT_KMS_KEY, region, roleArn: AWS_ROLE_ARN }
       : undefined;
-  return { settings: { vaultKeys, wrappedKeys }, complaints };
+  return { settings: { vaultKeys, wrappedKeys }, issues };
 }

@@ -1,4 +1,4 @@
-/** The form of `VAULT_KEYS_KMS`: master keys that only a key management service can open. */
+/** Parses `VAULT_KEYS_KMS`: master keys that only a key management service can open. */
 import { assertUniqueKids, KID, type MasterKey } from './master-keys.ts';
 
 export type WrappedKeys = {
@@ -7,17 +7,17 @@ export type WrappedKeys = {
   readonly kmsKey: string;
   /** The AWS region of that key. */
   readonly region: string;
-  /** The AWS role to assume with the deployment's identity token; undefined: AWS's usual sources of credentials. */
+  /** The AWS role to assume with the deployment's identity token. Undefined: the AWS SDK's default credentials. */
   readonly roleArn: string | undefined;
 };
 
-/** Wrapped keys cannot be opened as configured. The message is a fixed text that names positions only. */
+/** Wrapped keys cannot be opened with these settings. The message is a fixed text that names positions only. */
 export class WrappedKeysError extends Error {
   override readonly name = 'WrappedKeysError';
 }
 
 /**
- * Opens wrapped keys, in their order.
+ * Opens wrapped keys and returns them in the same order.
  *
  * @throws WrappedKeysError, or Problem `vault_unavailable` when the service does not answer.
  */
@@ -26,9 +26,9 @@ export type UnwrapKeys = (wrapped: WrappedKeys) => Promise<readonly MasterKey[]>
 const BASE64 = /^[A-Za-z0-9+/]{40,8192}={0,2}$/;
 
 /**
- * Reads `kid:base64(ciphertext)`, comma-separated, as `aws kms encrypt` prints the ciphertext.
+ * Parses `kid:base64(ciphertext)` entries, comma-separated. `aws kms encrypt` prints ciphertexts in this form.
  *
- * @throws Error with a fixed text that says which entry is wrong.
+ * @throws Error with a fixed message that names the wrong entry.
  */
 export function parseWrappedKeys(text: string): WrappedKeys['entries'] {
   const entries = text.split(',').map((entry, index) => {
@@ -49,7 +49,7 @@ const KMS_KEY_ARN = /^arn:aws[a-z-]*:kms:([a-z0-9-]{4,32}):\d{12}:(?:key|alias)\
 /**
  * The region of a KMS key's ARN, the value of `VAULT_KMS_KEY`.
  *
- * @throws Error with a fixed text.
+ * @throws Error with a fixed message.
  */
 export function regionOfKmsKey(arn: string | undefined): string {
   if (arn === undefined) throw new Error('is missing: the ARN of the KMS key that opens VAULT_KEYS_KMS');

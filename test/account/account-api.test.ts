@@ -34,7 +34,7 @@ const erase = (token: string) => call(account, '/api/account', { method: 'DELETE
 const traces = async (sub: string) => (await dumpStore(world.kv)).filter((line) => line.includes(sub));
 
 describe('GET /api/account', () => {
-  test('gives everything stored about the caller, and no key, sealed or open', async () => {
+  test('returns everything stored about the caller, and no key, sealed or open', async () => {
     const { sub, token } = await newUser();
     const [first, second] = [newProviderKey(), newProviderKey()];
     await save(token, 'openai', first);
@@ -68,7 +68,7 @@ describe('GET /api/account', () => {
     });
   });
 
-  test('creates nothing for a user of whom nothing is stored, but the count of this call', async () => {
+  test('stores nothing for a user without data, except the counter of this call', async () => {
     const { sub, token } = await newUser();
     expect(await read(token)).toMatchObject({ keys: [], onboarding: null });
     const left = await traces(sub);
@@ -76,7 +76,7 @@ describe('GET /api/account', () => {
     expect(left[0]).toMatch(/^userkeys:calls:/);
   });
 
-  test('shows damaged records and those of unknown providers', async () => {
+  test('includes damaged records and those of unknown providers', async () => {
     const { sub, token } = await newUser();
     await save(token, 'exa');
     await store.hset(`userkeys:keys:${sub}`, { openai: '{', later: '{"v":7}' });
@@ -87,7 +87,7 @@ describe('GET /api/account', () => {
     expect(shown.onboarding.steps).toEqual([{ id: 'gone', text: 'not json' }]);
   });
 
-  test('needs a token', async () => {
+  test('requires a token', async () => {
     for (const method of ['GET', 'DELETE']) {
       expect((await call(account, '/api/account', { method })).status).toBe(401);
     }
@@ -95,7 +95,7 @@ describe('GET /api/account', () => {
 });
 
 describe('DELETE /api/account', () => {
-  test('erases every trace of the caller, the count of this very call included, and nobody else’s', async () => {
+  test('erases all data of the caller, including the counter of this call, and no other user’s data', async () => {
     const [leaver, stayer] = [await newUser(), await newUser()];
     for (const { token } of [leaver, stayer]) {
       await save(token, 'openai');
@@ -108,7 +108,7 @@ describe('DELETE /api/account', () => {
     expect((await traces(stayer.sub)).sort()).toEqual(before);
   });
 
-  test('can be repeated, also for a user of whom nothing is stored, and finishes what was cut off half-way', async () => {
+  test('can be repeated, also for a user without data, and completes an interrupted erasure', async () => {
     const { sub, token } = await newUser();
     expect((await erase(token)).status).toBe(204);
     expect((await erase(token)).status).toBe(204);
@@ -119,7 +119,7 @@ describe('DELETE /api/account', () => {
     expect(await traces(sub)).toEqual([]);
   });
 
-  test('of many at once leaves nothing either, and a user can come back at once', async () => {
+  test('erases everything if called concurrently, and the user can return immediately', async () => {
     const { sub, token } = await newUser();
     await save(token, 'openai');
     const responses = await Promise.all(Array.from({ length: 5 }, () => erase(token)));
@@ -129,7 +129,7 @@ describe('DELETE /api/account', () => {
     expect((await read(token)).keys).toMatchObject([{ provider: 'openai', version: 1 }]);
   });
 
-  test('is no way around the limit of calls: more than ten in a quarter of an hour are refused', async () => {
+  test('cannot be used to bypass the rate limit: more than ten in 15 minutes are refused', async () => {
     const { token } = await newUser();
     for (let times = 0; times < 10; times += 1) expect((await erase(token)).status).toBe(204);
     const refused = await erase(token);
@@ -137,7 +137,7 @@ describe('DELETE /api/account', () => {
     expect(Number(refused.headers.get('retry-after'))).toBeGreaterThan(60);
   });
 
-  test('leaves a mark that names nobody and is gone in a quarter of an hour', async () => {
+  test('leaves a mark that identifies no user and expires within 15 minutes', async () => {
     const { token } = await newUser();
     await erase(token);
     const marks = await store.keys('userkeys:erased:*');

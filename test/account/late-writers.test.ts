@@ -1,4 +1,4 @@
-/** What was under way when a user left. */
+/** Calls that were in progress when the user was erased. */
 import { createClient } from '@vercel/kv';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { deferredWrites } from '../../lib/kv/deferred-writes.ts';
@@ -36,8 +36,8 @@ const erase = async () =>
   expect((await call(account, '/api/account', { method: 'DELETE', token })).status).toBe(204);
 const traces = async () => (await dumpStore(world.kv)).filter((line) => line.includes(sub));
 
-/** An answer that the provider gives when it is released; `asked` settles when the provider was asked. */
-function held(answer: Answer): { readonly asked: Promise<void>; readonly release: () => void } {
+/** A provider answer that is sent on `release`. `asked` resolves when the request has reached the provider. */
+function holdAnswer(answer: Answer): { readonly asked: Promise<void>; readonly release: () => void } {
   let release = () => {};
   const released = new Promise<void>((resolve) => {
     release = resolve;
@@ -54,13 +54,13 @@ function held(answer: Answer): { readonly asked: Promise<void>; readonly release
 
 test.each([
   ['a first key', false],
-  ['a key in place of another', true],
+  ['a replacement key', true],
 ])(
-  'a save of %s that still waits for its provider is refused and stores nothing',
+  'a save of %s that was waiting for its provider is refused and stores nothing',
   async (_what, replaces) => {
     await newUser();
     if (replaces) await save();
-    const provider = held(usual);
+    const provider = holdAnswer(usual);
     const saving = save();
     await provider.asked;
     await erase();
@@ -72,10 +72,10 @@ test.each([
   },
 );
 
-test('a check that still waits for its provider brings nothing back', async () => {
+test('a key check that was waiting for its provider stores nothing', async () => {
   await newUser();
   await save();
-  const provider = held(json({}, 401));
+  const provider = holdAnswer(json({}, 401));
   const checking = call(key, '/api/keys/openai', { method: 'POST', token });
   await provider.asked;
   await erase();
@@ -84,23 +84,23 @@ test('a check that still waits for its provider brings nothing back', async () =
   expect(await traces()).toEqual([]);
 });
 
-test('a call that is answered after the erasure notes nothing', async () => {
+test('a call that is answered after the erasure records nothing', async () => {
   await newUser();
   await save();
-  const provider = held(usual);
+  const provider = holdAnswer(usual);
   const calling = call(proxy, '/api/proxy/openai/v1/models', { token });
   await provider.asked;
   await erase();
   provider.release();
   expect((await calling).status).toBe(200);
-  // Somebody else's later call is noted by then, so that this one would be too.
+  // A later call of another user has been recorded by then, so this call would have been too.
   const other = `other-${count}`;
   await call(proxy, '/api/proxy/openai/v1/models', { token: await world.tokenFor(other) });
   await expect.poll(async () => (await dumpStore(world.kv)).join()).toContain(`userkeys:audit:${other}`);
   expect(await traces()).toEqual([]);
 });
 
-test('a late write goes through for a call that began after the erasure, and not for one from before', async () => {
+test('a deferred write succeeds for a call that began after the erasure, but not for an earlier one', async () => {
   await newUser();
   const kv = connect(world.kv);
   const store = createClient({ url: world.kv.url, token: world.kv.token });

@@ -6,7 +6,7 @@ import { newProviderKey, startWorld } from '../support/start-world.ts';
 import { temporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
 import { dumpStore } from './store-dump.ts';
 
-test('in local mode leaving takes the keys out of .env too, and leaves its other lines', async () => {
+test('in local mode an erasure also removes the keys from .env and keeps its other lines', async () => {
   const directory = await temporaryDirectory();
   await writeFiles(directory, { '.env': '# mine\nOTHER=1\n' });
   const file = join(directory, '.env');

@@ -1,4 +1,4 @@
-/** Nothing about a user may be stored that leaving does not erase, whoever adds it and wherever. */
+/** An erasure must remove all stored data of a user, including data that future code adds. */
 import { readdir, readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -10,13 +10,13 @@ import { newProviderKey, startWorld, type World } from '../support/start-world.t
 import { dumpStore } from './store-dump.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-/** What the store holds that is about nobody. */
+/** Data in the store that is not about a user. */
 const ABOUT_NOBODY = ['erased', 'retired', 'rotation'];
 
 const sub = 'auth0|leaver-4711';
 let world: World;
 let token: string;
-/** The function that has every route. */
+/** The function that serves every route. */
 let functions: HandlerModule;
 
 beforeAll(async () => {
@@ -36,7 +36,7 @@ const post =
   (module) =>
     call(module, path, { method: 'POST', token, json });
 
-/** Uses every route that could store something. A new route needs an entry here. */
+/** Uses every route that can store data. A new route needs an entry here. */
 const DRIVES: Readonly<Record<string, readonly Drive[]>> = {
   '/keys/:provider': [
     ...['openai', 'exa', 'gemini'].map(
@@ -77,7 +77,7 @@ const DRIVES: Readonly<Record<string, readonly Drive[]>> = {
   '/health': [get('/api/health')],
 };
 
-test('after every route was used and the user has left, no KV key, field or value mentions them', async () => {
+test('after every route was used and the user was erased, no KV key, field or value mentions them', async () => {
   for (const { path } of routes) {
     expect(DRIVES, `${path} needs to be used here`).toHaveProperty([path]);
     for (const drive of DRIVES[path] ?? []) {
@@ -92,7 +92,7 @@ test('after every route was used and the user has left, no KV key, field or valu
   expect(await traces()).toEqual([]);
 });
 
-test('every kind of KV key that lib/ names is erased, or about nobody', async () => {
+test('every kind of KV key that lib/ names is erased or is not about a user', async () => {
   const entries = await readdir(join(ROOT, 'lib'), { recursive: true, withFileTypes: true });
   const files = entries.filter((entry) => entry.isFile() && entry.name.endsWith('.ts'));
   const texts = await Promise.all(files.map((entry) => readFile(join(entry.parentPath, entry.name), 'utf8')));

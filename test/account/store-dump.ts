@@ -1,7 +1,7 @@
-/** Everything in a store, as text, to look for traces in. */
+/** Dumps everything in a store as text, so that a test can search it for a user's data. */
 import { createClient } from '@vercel/kv';
 
-/** Every key of the store with all it holds: fields, values, members, entries. */
+/** Every key of the store with its content: fields, values, members, entries. */
 export async function dumpStore(at: { readonly url: string; readonly token: string }): Promise<string[]> {
   const store = createClient({ ...at, automaticDeserialization: false });
   const lines: string[] = [];

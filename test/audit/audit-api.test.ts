@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { json, quotingTheKey, reset } from '../support/answers.ts';
+import { errorQuotingKey, json, reset } from '../support/answers.ts';
 import { type CallInit, call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -34,7 +34,7 @@ const put = (provider = 'openai') =>
   send('key', `/api/keys/${provider}`, { method: 'PUT', json: { key: newProviderKey() } });
 const read = async (query = ''): Promise<{ entries: Entry[]; nextCursor: string | null }> =>
   (await send('audit', `/api/audit${query}`)).json();
-/** The log once it has that many entries, oldest first: it is written after the responses. */
+/** Waits until the log has that many entries, because it is written after the responses. Oldest first. */
 async function logged(count: number): Promise<Entry[]> {
   const { entries } = await vi.waitFor(async () => {
     const page = await read();
@@ -44,7 +44,7 @@ async function logged(count: number): Promise<Entry[]> {
   return entries.toReversed();
 }
 
-test('every management of a key leaves an entry', async () => {
+test('every action on a key adds an entry', async () => {
   for (const method of ['PUT', 'PUT', 'POST', 'PATCH', 'DELETE']) {
     const body = { PUT: { key: newProviderKey() }, PATCH: { guards: { paused: true } } }[method];
     await send('key', '/api/keys/openai', { method, ...(body && { json: body }) });
@@ -69,7 +69,7 @@ test('every management of a key leaves an entry', async () => {
   );
 });
 
-test('a use has its route, model, tokens, duration and the request id of its answer', async () => {
+test('the entry of a use has its route, model, tokens, duration and request id', async () => {
   await put();
   await logged(1);
   const response = await send('proxy', '/api/proxy/openai/v1/chat/completions', {
@@ -93,14 +93,14 @@ test('a use has its route, model, tokens, duration and the request id of its ans
   });
 });
 
-test('refusals are in the log with their code: ours, and the provider’s', async () => {
+test('refusals are logged with their code, both ours and the provider’s', async () => {
   await send('generate', '/api/generate', { method: 'POST', json: { provider: 'openai', prompt: 'x' } });
   await logged(1);
   await send('key', '/api/keys/openai', { method: 'PUT', json: { key: 'refused-0123456789' } });
   await logged(2);
   await put();
   await logged(3);
-  const bad = [quotingTheKey(401), json({ error: 'slow' }, 429), reset];
+  const bad = [errorQuotingKey(401), json({ error: 'slow' }, 429), reset];
   for (const [index, answer] of bad.entries()) {
     world.providers.answerNextWith(answer);
     await send('proxy', '/api/proxy/openai/v1/models');
@@ -122,7 +122,7 @@ test('refusals are in the log with their code: ours, and the provider’s', asyn
   ]);
 });
 
-test('nothing of an input or an answer makes or changes an entry', async () => {
+test('no input or answer can add or change an entry', async () => {
   await put();
   await logged(1);
   const evil = 'gpt\r\ntime,2020,"use"\u2028=cmd()';
@@ -155,7 +155,7 @@ test('nothing of an input or an answer makes or changes an entry', async () => {
   }
 });
 
-test('pages are newest first and meet without gap or overlap, in every form', async () => {
+test('pages are newest first, without gap or overlap, in every format', async () => {
   for (let index = 0; index < 7; index += 1) {
     await put();
     await logged(index + 1);
@@ -180,7 +180,7 @@ test('pages are newest first and meet without gap or overlap, in every form', as
   }
 });
 
-test('a log keeps the newest entries, and none beyond its age', async () => {
+test('a log keeps only the newest entries, and none beyond its maximum age', async () => {
   await Promise.all(Array.from({ length: MAX_ENTRIES + 5 }, () => put()));
   await vi.waitFor(async () => {
     const sum = world.kv.requests
@@ -199,14 +199,14 @@ test('a log keeps the newest entries, and none beyond its age', async () => {
   }
 });
 
-test('a user sees their own log and nobody else’s', async () => {
+test('a user sees only their own log', async () => {
   await put();
   await logged(1);
   token = await world.tokenFor('audited-stranger');
   expect(await read()).toEqual({ entries: [], nextCursor: null });
 });
 
-test('a store that takes no entry fails no call', async () => {
+test('a store that rejects audit entries fails no call', async () => {
   await put();
   await logged(1);
   const { composeApp } = await import('../../lib/compose.ts');

@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-async function join(sub: string): Promise<Person> {
+async function newPerson(sub: string): Promise<Person> {
   const token = await world.tokenFor(sub, { exp: Math.floor(Date.now() / 1000) + 600 });
   const keys = new Map(PROVIDERS.map((provider) => [provider, newProviderKey()]));
   for (const [provider, key] of keys) {
@@ -28,7 +28,7 @@ async function join(sub: string): Promise<Person> {
   return { sub, token, keys };
 }
 
-/** One of the ways to use a key, in turn; the mark tells at the provider whose call it was. */
+/** Uses a key in one of several ways, in turn. The mark identifies the user at the provider. */
 function callOnce({ sub, token }: Person, turn: number): Promise<Response> {
   const mark = `${sub}/${turn}`;
   switch (turn % 5) {
@@ -61,10 +61,10 @@ test.each([
   [2, 500],
   [200, 5],
 ])(
-  '%i users with %i interleaved calls each: every call is paid by its own caller’s key',
+  '%i users with %i interleaved calls each: every call is paid with its own caller’s key',
   async (users, calls) => {
     const people: Person[] = [];
-    for (let index = 0; index < users; index += 1) people.push(await join(`user-${users}-${index}`));
+    for (let index = 0; index < users; index += 1) people.push(await newPerson(`user-${users}-${index}`));
     world.providers.reset();
 
     const turns = Array.from({ length: calls }, (_, turn) =>
@@ -89,7 +89,7 @@ test.each([
   120_000,
 );
 
-test('no key of any user was ever in the environment of the process', () => {
+test('no key of any user was ever in the process environment', () => {
   const environment = JSON.stringify(process.env);
   expect(environment).not.toContain('sk-test-');
 });

@@ -33,7 +33,7 @@ describe('the mode', () => {
   });
 });
 
-describe('an error names the variable and not its value', () => {
+describe('an error names the variable but not its value', () => {
   const SENTINEL = 'sentinel-value';
   test.each<[string, string | undefined]>([
     ['KV_REST_API_URL', undefined],
@@ -78,12 +78,12 @@ describe('an error names the variable and not its value', () => {
     expect(inspect(caught)).not.toContain(SENTINEL);
   });
 
-  test('all that is missing is told at once', () => {
+  test('one error lists all missing variables', () => {
     expect(() => loadConfig({})).toThrow(/KV_REST_API_URL.*KV_REST_API_TOKEN.*AUTH_ISSUER.*VAULT_KEYS/);
   });
 });
 
-test('a complete configuration is frozen, has its defaults and prints no secret', () => {
+test('a complete configuration is frozen, has defaults and prints no secret', () => {
   const config = loadConfig({ ...complete, EXA_BASE_URL: 'http://127.0.0.1:9/', DEPLOY_ENV: 'vercel' });
   expect(config).toMatchObject({
     mode: 'production',
@@ -106,7 +106,7 @@ test.each([
   ['https://api.example/Team%20A/openai//', 'https://api.example/Team%20A/openai'],
   ['https://api.example/a/../b', 'https://api.example/b'],
   ['http://127.1:8080', 'http://127.0.0.1:8080'],
-])('a base URL written %j is the one a URL parser makes of it', (written, base) => {
+])('the base URL %j is normalized by the URL parser', (written, base) => {
   const { baseUrls } = loadConfig({ ...complete, OPENAI_BASE_URL: written });
   expect(baseUrls.get('openai')).toBe(base);
 });

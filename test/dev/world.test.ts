@@ -1,7 +1,7 @@
 import { createLocalJWKSet, decodeProtectedHeader, jwtVerify } from 'jose';
 import OpenAI from 'openai';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { events, hang, quotingTheKey, redirectTo, reset } from '../support/answers.ts';
+import { errorQuotingKey, events, hang, redirectTo, reset } from '../support/answers.ts';
 import { call } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -116,7 +116,7 @@ test('providers can redirect, cut the connection and quote the key', async () =>
   expect((await ask('/v1/x')).status).toBe(307);
   world.providers.answerNextWith(reset);
   await expect(ask('/v1/x')).rejects.toThrow();
-  world.providers.answerWith(quotingTheKey(), 'openai');
+  world.providers.answerWith(errorQuotingKey(), 'openai');
   expect(await (await ask('/v1/x')).text()).toContain('sk-1');
 });
 

@@ -10,7 +10,7 @@ import { loadKeyRing } from '../../lib/vault/key-ring.ts';
 
 type Input = { readonly env: Readonly<Record<string, string>>; readonly token: string; readonly key: string };
 
-/** Runs inside the edge VM. The result is JSON, so that no object of the VM gets out. */
+/** Runs inside the edge VM. The result is JSON, so that no object of the VM leaves it. */
 export async function run({ env, token, key }: Input): Promise<string> {
   const config = loadConfig(env);
   const app = composeApp(config, { send: fetchSend, after: () => {} });

@@ -1,4 +1,4 @@
-/** The vault, identity, forwarder and the whole app over `fetch`, inside the edge runtime's own VM. */
+/** Runs the whole app over `fetch` inside the edge runtime's own VM. */
 import { EdgeVM } from '@edge-runtime/vm';
 import { build } from 'vite';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -28,7 +28,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-test('the bundle names no Node module', () => {
+test('the bundle imports no Node module', () => {
   expect(bundle).not.toMatch(/\b(require|from)\b\s*\(?["']node:/);
 });
 

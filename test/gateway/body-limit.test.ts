@@ -34,14 +34,14 @@ function streamOf(bytes: number): ReadableStream<Uint8Array> {
   });
 }
 
-test('a body of 4.5 MB passes, as it does on the platform', async () => {
+test('a body of 4.5 MB passes, as on Vercel', async () => {
   world.providers.answerNextWith(echo);
   const response = await send(streamOf(MAX_PROXY_REQUEST_BYTES));
   expect(response.status).toBe(200);
   expect((await response.arrayBuffer()).byteLength).toBe(4.5 * 1024 * 1024);
 });
 
-test('a larger one that says so is a 413 problem, and the provider is not called', async () => {
+test('a larger declared Content-Length is a 413 problem, and the provider is not called', async () => {
   const length = String(MAX_PROXY_REQUEST_BYTES + 1);
   const response = await send('x', { 'content-length': length });
   expect(response.status).toBe(413);
@@ -50,7 +50,7 @@ test('a larger one that says so is a 413 problem, and the provider is not called
   expect(world.calls).toEqual([]);
 });
 
-test('a body refused for what it declares is left to whoever serves the request, unread and unlocked', async () => {
+test('a body refused for its Content-Length is left unread and unlocked', async () => {
   const request = new Request('http://127.0.0.1:3000/api/proxy/openai/v1/files', {
     method: 'POST',
     headers: {
@@ -63,7 +63,7 @@ test('a body refused for what it declares is left to whoever serves the request,
   expect([request.bodyUsed, request.body?.locked]).toEqual([false, false]);
 });
 
-test('a larger one that does not say so is a 413 problem too', async () => {
+test('a larger body without Content-Length is a 413 problem too', async () => {
   const response = await send(streamOf(MAX_PROXY_REQUEST_BYTES + 1));
   expect(response.status).toBe(413);
   expect(await response.json()).toMatchObject({ code: 'body_too_large' });

@@ -2,10 +2,10 @@ import OpenAI from 'openai';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import {
   echo,
+  errorQuotingKey,
   events,
   hang,
   json,
-  quotingTheKey,
   redirectTo,
   reset,
   resetMidway,
@@ -40,8 +40,8 @@ afterEach(() => world.providers.reset());
 
 const through = (path: string, init: CallInit = {}) => call(proxy, `/api/proxy${path}`, { token, ...init });
 
-describe('what goes up', () => {
-  test('is the caller’s request with the user’s key in the place of the token', async () => {
+describe('the request to the provider', () => {
+  test('is the caller’s request with the user’s key in place of the token', async () => {
     await through('/openai/v1/chat/completions?a=1&b=%20x', {
       method: 'POST',
       json: { model: 'm' },
@@ -66,7 +66,7 @@ describe('what goes up', () => {
     expect(sent?.rawHeaders.join('\n')).not.toContain(token);
   });
 
-  test('carries exactly one credential, also when the caller sent several, and no token in the query', async () => {
+  test('carries exactly one credential, even if the caller sent several, and no token in the query', async () => {
     const other = newProviderKey('other-');
     await call(proxy, `/api/proxy/anthropic/v1/messages?token=${token}&x=1`, {
       method: 'POST',
@@ -86,13 +86,13 @@ describe('what goes up', () => {
     ['as a parameter’s name', (jwt: string) => `/v1/x?${jwt}&a=1`],
     ['as a name with a value', (jwt: string) => `/v1/x?${jwt}=1&a=1`],
     ['encoded twice', (jwt: string) => `/v1/x?t=${jwt.replaceAll('.', '%252E')}&a=1`],
-    ['behind a semicolon', (jwt: string) => `/v1/x?b=1;t=${jwt}&a=1`],
-  ])('never has the caller’s token in the query, also not %s', async (_how, path) => {
+    ['after a semicolon', (jwt: string) => `/v1/x?b=1;t=${jwt}&a=1`],
+  ])('never has the caller’s token in the query, not even %s', async (_how, path) => {
     await through(`/openai${path(token)}`);
     expect(world.calls[0]?.target).toBe('/v1/x?a=1');
   });
 
-  test('never has the caller’s token in the path: that is refused', async () => {
+  test('is refused if the caller’s token is in the path', async () => {
     for (const written of [token, token.replaceAll('.', '%2e'), token.replaceAll('.', '%25252E')]) {
       const response = await through(`/openai/v1/${written}/x`);
       expect(response.status).toBe(400);
@@ -106,7 +106,7 @@ describe('what goes up', () => {
     expect(world.calls[0]?.target).toBe('/v1beta/models?pageSize=2');
   });
 
-  test('streams: a body of unknown length arrives whole', async () => {
+  test('streams a body of unknown length completely', async () => {
     world.providers.answerNextWith(echo);
     const chunks = Array.from({ length: 50 }, (_, index) => new TextEncoder().encode(`chunk ${index};`));
     const body = new ReadableStream<Uint8Array>({
@@ -144,14 +144,14 @@ describe('the path', () => {
   });
 
   test.each(['/openai/../../keys', '/openai/%2e%2e/%2e%2e/keys', '/nobody/v1', '/__proto__/v1'])(
-    '%s is nowhere',
+    '%s is a 404',
     async (path) => {
       expect((await through(path)).status).toBe(404);
       expect(origins()).toEqual([]);
     },
   );
 
-  test('may hold what providers use: colons, encoded slashes, at signs', async () => {
+  test('may contain colons, encoded slashes and at signs, which providers use', async () => {
     await through('/gemini/v1beta/models/gemini-flash:countTokens');
     await through('/openai/v1/models/org%2Fmodel');
     await through('/openai/@evil.example/x');
@@ -163,8 +163,8 @@ describe('the path', () => {
   });
 });
 
-describe('what comes down', () => {
-  test('is the provider’s own answer, errors too, with ours told apart', async () => {
+describe('the response to the caller', () => {
+  test('is the provider’s own answer, also for errors, and our own errors are distinguishable', async () => {
     world.providers.answerNextWith(
       json({ error: 'no' }, 429, { 'retry-after': '7', 'x-should-retry': 'false' }),
     );
@@ -180,7 +180,7 @@ describe('what comes down', () => {
     expect(ours.headers.get('x-userkeys-error')).toBe('key_missing');
   });
 
-  test('sets no cookie, and keeps the provider’s request id beside ours', async () => {
+  test('sets no cookie, and keeps the provider’s request id next to ours', async () => {
     world.providers.answerNextWith(
       json({}, 200, { 'set-cookie': 'a=b', 'x-request-id': 'req_1', server: 's' }),
     );
@@ -191,8 +191,8 @@ describe('what comes down', () => {
     expect(response.headers.get('x-userkeys-request-id')).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  test('does not echo the key, whole or masked, in an error', async () => {
-    world.providers.answerNextWith(quotingTheKey(400));
+  test('does not contain the key, whole or masked, in an error', async () => {
+    world.providers.answerNextWith(errorQuotingKey(400));
     const whole = await (await through('/openai/v1/models')).text();
     expect(whole).not.toContain(openaiKey);
     expect(whole).toContain('[key]');
@@ -205,7 +205,7 @@ describe('what comes down', () => {
     expect(await response.text()).not.toMatch(new RegExp(openaiKey.slice(-4)));
   });
 
-  test('does not follow redirects', async () => {
+  test('returns redirects instead of following them', async () => {
     world.providers.answerNextWith(redirectTo(world.providers.origin('exa')));
     const response = await through('/openai/v1/models');
     expect(response.status).toBe(502);
@@ -213,14 +213,14 @@ describe('what comes down', () => {
     expect(world.calls).toHaveLength(1);
   });
 
-  test.each([204, 304])('has no body on %i', async (status) => {
+  test.each([204, 304])('has no body for status %i', async (status) => {
     world.providers.answerNextWith((_call, response) => void response.writeHead(status).end());
     const response = await through('/openai/v1/models');
     expect(response.status).toBe(status);
     expect(response.body).toBeNull();
   });
 
-  test('streams: the first piece is there before the last was sent', async () => {
+  test('streams: the first chunk arrives before the last one is sent', async () => {
     let release: () => void = () => {};
     const gate = new Promise<void>((resolve) => {
       release = resolve;
@@ -236,8 +236,8 @@ describe('what comes down', () => {
   });
 });
 
-describe('leaving', () => {
-  test('a caller who cancels the answer ends the provider’s call', async () => {
+describe('disconnecting', () => {
+  test('a caller who cancels the response ends the provider’s call', async () => {
     const never = new Promise<void>(() => {});
     world.providers.answerNextWith(
       events(['data: 1', 'data: 2'], { before: (index) => (index === 1 ? never : undefined) }),
@@ -250,7 +250,7 @@ describe('leaving', () => {
     expect(world.calls[0]?.hasLeft()).toBe(true);
   });
 
-  test('a caller who aborts before the answer ends the provider’s call', async () => {
+  test('a caller who aborts before the response ends the provider’s call', async () => {
     const leaving = new AbortController();
     const arrived = new Promise<void>((resolve) => {
       world.providers.answerNextWith(() => resolve());
@@ -263,36 +263,36 @@ describe('leaving', () => {
   });
 });
 
-describe('a provider that fails', () => {
-  test('and cannot be reached is 502', async () => {
+describe('a failing provider', () => {
+  test('that cannot be reached is 502', async () => {
     world.providers.answerNextWith(reset);
     const response = await through('/openai/v1/models');
     expect(response.status).toBe(502);
     expect(await response.json()).toMatchObject({ code: 'provider_unreachable' });
   });
 
-  test('and does not begin to answer is 504', async () => {
+  test('that sends no response headers is 504', async () => {
     world.providers.answerNextWith(hang);
     const response = await through('/openai/v1/models');
     expect(response.status).toBe(504);
     expect(await response.json()).toMatchObject({ code: 'provider_timeout' });
   });
 
-  test.each([600, 700, 999])('with a status of %i, which HTTP does not have, is 502', async (status) => {
+  test.each([600, 700, 999])('with the invalid status %i is 502', async (status) => {
     world.providers.answerNextWith((_call, response) => void response.writeHead(status).end('x'));
     const response = await through('/openai/v1/models');
     expect(response.status).toBe(502);
     expect(await response.json()).toMatchObject({ code: 'provider_error', upstreamStatus: status });
   });
 
-  test('in the middle of a stream breaks the stream off, and does not end it as if it were whole', async () => {
+  test('in the middle of a stream makes the stream fail instead of ending normally', async () => {
     world.providers.answerNextWith(resetMidway);
     const response = await through('/openai/v1/models');
     await expect(response.text()).rejects.toThrow();
   });
 });
 
-test('one KV request is made before the provider is called', async () => {
+test('makes one KV request before the provider is called', async () => {
   const before = requestsBeforeResponses(world);
   let atProvider = 0;
   world.providers.answerNextWith((recorded, response) => {

@@ -6,7 +6,7 @@ import {
   MAX_PROVIDER_ERROR_BYTES,
   MAX_PROVIDER_EVENT_BYTES,
 } from '../../lib/limits.ts';
-import { capAnswer } from '../../lib/outgoing/cap-answer.ts';
+import { limitAnswerBody } from '../../lib/outgoing/provider-fetch.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -29,7 +29,7 @@ afterEach(() => world.providers.reset());
 const ask = (body: object) => call(generate, '/api/generate', { method: 'POST', token, json: body });
 const MEGABYTE = 1024 * 1024;
 
-/** Writes up to 64 MB, as fast as they are taken. */
+/** Writes up to 64 MB, as fast as the reader accepts them. */
 async function flood(response: ServerResponse): Promise<number> {
   const chunk = Buffer.alloc(MEGABYTE, 'a');
   response.setMaxListeners(0);
@@ -41,8 +41,8 @@ async function flood(response: ServerResponse): Promise<number> {
   return sent;
 }
 
-/** Between reading and refusing, sockets and pipes hold a few more. */
-const UNDER_WAY_BYTES = 12 * MEGABYTE;
+/** Sockets and pipes may buffer a few more bytes before the call is aborted. */
+const BUFFERED_BYTES = 12 * MEGABYTE;
 
 describe.each([
   ['an answer', 200, 'application/json', '{"a":"', {}, MAX_JSON_ANSWER_BYTES],
@@ -52,7 +52,7 @@ describe.each([
   ['a refusal of a stream', 401, 'text/event-stream', 'data: ', { stream: true }, MAX_PROVIDER_ERROR_BYTES],
   ['one event', 200, 'text/event-stream', 'data: {"a":"', { stream: true }, MAX_PROVIDER_EVENT_BYTES],
 ] as const)('%s of a provider', (_what, status, type, beginning, body, maxBytes) => {
-  test(`is read up to ${maxBytes} bytes, and is provider_error from there`, async () => {
+  test(`is read up to ${maxBytes} bytes; a larger one is provider_error`, async () => {
     const flooded = new Promise<number>((resolve) => {
       world.providers.answerNextWith(async (recorded, response) => {
         await recorded.received;
@@ -64,11 +64,11 @@ describe.each([
     const response = await ask({ provider: 'openai', prompt: 'hi', ...body });
     expect(response.status).toBe(502);
     expect(await response.json()).toMatchObject({ code: 'provider_error' });
-    expect(await flooded).toBeLessThan(maxBytes + UNDER_WAY_BYTES);
+    expect(await flooded).toBeLessThan(maxBytes + BUFFERED_BYTES);
   });
 });
 
-test('a stream of many events passes, however much they come to', async () => {
+test('a stream of many events passes, whatever their total size', async () => {
   const text = 'a'.repeat(MEGABYTE);
   const event = JSON.stringify({ candidates: [{ content: { role: 'model', parts: [{ text }] }, index: 0 }] });
   const count = MAX_PROVIDER_EVENT_BYTES / MEGABYTE + 4;
@@ -84,13 +84,13 @@ test('a stream of many events passes, however much they come to', async () => {
   expect((await response.text()).length).toBe(count * MEGABYTE);
 });
 
-test('a status that HTTP does not have is provider_error', async () => {
+test('an invalid HTTP status is provider_error', async () => {
   world.providers.answerNextWith((_call, response) => void response.writeHead(700).end('{}'));
   const response = await ask({ provider: 'openai', prompt: 'hi' });
   expect([response.status, (await response.json()).code]).toEqual([502, 'provider_error']);
 });
 
-describe('events end', () => {
+describe('an event ends', () => {
   const HALF = MAX_PROVIDER_EVENT_BYTES / 2;
   async function sizeOf(...chunks: readonly string[]): Promise<number> {
     const body = new ReadableStream<Uint8Array>({
@@ -100,7 +100,7 @@ describe('events end', () => {
       },
     });
     const headers = new Headers({ 'content-type': 'text/event-stream; charset=utf-8' });
-    return (await new Response(capAnswer({ status: 200, headers, body })).bytes()).length;
+    return (await new Response(limitAnswerBody({ status: 200, headers, body })).bytes()).length;
   }
   const line = `data: ${'a'.repeat(HALF)}`;
 

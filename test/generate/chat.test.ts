@@ -1,7 +1,7 @@
 import { DefaultChatTransport, readUIMessageStream, type UIMessage, type UIMessageChunk } from 'ai';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { generatingProviders } from '../../lib/providers/catalogue.ts';
-import { events, json, quotingTheKey, resetMidway } from '../support/answers.ts';
+import { errorQuotingKey, events, json, resetMidway } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -28,8 +28,8 @@ const ask = (body: unknown, signal?: AbortSignal) =>
   call(generate, '/api/generate', { method: 'POST', token, json: body, ...(signal ? { signal } : {}) });
 const chat = (body: object = {}) => ask({ messages: [user('Hello')], ...body });
 
-/** What `useChat` does: its own transport writes the request and reads the answer. */
-async function converse(messages: UIMessage[], body: object = {}): Promise<UIMessage | undefined> {
+/** Like `useChat`: its own transport writes the request and reads the response. */
+async function sendChat(messages: UIMessage[], body: object = {}): Promise<UIMessage | undefined> {
   const transport = new DefaultChatTransport({
     api: 'http://127.0.0.1:3000/api/generate',
     headers: { authorization: `Bearer ${token}` },
@@ -57,25 +57,25 @@ async function chunksOf(response: Response): Promise<readonly UIMessageChunk[]> 
 }
 
 describe.each(generatingProviders)('a chat with %s', (provider) => {
-  test('is answered as a UI message, paid by the caller’s key', async () => {
-    const answer = await converse([user('Hello')], { provider });
+  test('is answered as a UI message, paid with the caller’s key', async () => {
+    const answer = await sendChat([user('Hello')], { provider });
     expect(answer?.role).toBe('assistant');
     expect(textOf(answer)).toBe(`Hello from ${provider}`);
     expect(world.calls.map(({ credential }) => credential)).toEqual([keys.get(provider)]);
   });
 
-  test('goes on with what was said before', async () => {
-    const first = await converse([user('Hello')], { provider });
+  test('includes the earlier messages', async () => {
+    const first = await sendChat([user('Hello')], { provider });
     if (first === undefined) throw new Error('no answer');
     const more = [user('Hello'), first, { ...user('And then?'), id: 'm3' }];
-    expect(textOf(await converse(more, { provider }))).toBe(`Hello from ${provider}`);
+    expect(textOf(await sendChat(more, { provider }))).toBe(`Hello from ${provider}`);
     const sent = String(world.calls[1]?.body());
     expect(sent).toContain('And then?');
     expect(sent).toContain('Hello');
   });
 });
 
-test('the answer is the AI SDK’s stream, and says who gave it', async () => {
+test('the answer is the AI SDK’s stream, with provider and model', async () => {
   const response = await chat({ provider: 'openai' });
   expect(response.status).toBe(200);
   expect(response.headers.get('content-type')).toBe('text/event-stream');
@@ -86,7 +86,7 @@ test('the answer is the AI SDK’s stream, and says who gave it', async () => {
   expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
 });
 
-test('an image of the user’s own goes along; nothing is fetched for a chat', async () => {
+test('an image in the chat is sent to the provider, and no URL is fetched', async () => {
   const url = `data:image/png;base64,${Buffer.from('pixels').toString('base64')}`;
   const file = { type: 'file', mediaType: 'image/png', url };
   const withImage = { id: 'm1', role: 'user', parts: [{ type: 'text', text: 'What is it?' }, file] };
@@ -99,7 +99,7 @@ test('an image of the user’s own goes along; nothing is fetched for a chat', a
   expect(await refused.json()).toMatchObject({ errors: [{ pointer: '/messages/0/parts/0/url' }] });
 });
 
-describe('what is not a chat is refused, and no provider is called', () => {
+describe('refuses an invalid chat without calling a provider', () => {
   test.each<[object, string]>([
     [{}, '/prompt'],
     [{ prompt: 'hi', messages: [user('hi')] }, '/prompt'],
@@ -121,8 +121,8 @@ describe('what is not a chat is refused, and no provider is called', () => {
   });
 });
 
-describe('a provider that fails', () => {
-  test('before it has written anything is a problem with its own status', async () => {
+describe('a failing provider', () => {
+  test('before the first chunk is a problem with its own status', async () => {
     world.providers.answerNextWith(json({ error: { message: 'Slow down' } }, 429, { 'retry-after': '7' }));
     const response = await chat({ provider: 'openai' });
     expect(response.status).toBe(429);
@@ -130,14 +130,14 @@ describe('a provider that fails', () => {
     expect(await response.json()).toMatchObject({ code: 'provider_limited', providerMessage: 'Slow down' });
   });
 
-  test('and quotes the key does not get it through', async () => {
-    world.providers.answerNextWith(quotingTheKey(401));
+  test('that quotes the key does not reveal it', async () => {
+    world.providers.answerNextWith(errorQuotingKey(401));
     const text = await (await chat({ provider: 'openai' })).text();
     expect(text).toContain('[key]');
     expect(text).not.toContain(keys.get('openai'));
   });
 
-  test('in the middle ends the stream with an error that quotes nothing', async () => {
+  test('in the middle of a stream ends it with an error without the provider’s text', async () => {
     world.providers.answerNextWith(
       events([
         'data: {"candidates":[{"content":{"role":"model","parts":[{"text":"Hel"}]},"index":0}]}',
@@ -158,7 +158,7 @@ describe('streaming', () => {
     JSON.stringify({ candidates: [{ content: { role: 'model', parts: [{ text }] }, index: 0 }] }),
   );
 
-  test('the first words are there before the last have been sent', async () => {
+  test('the first words arrive before the last ones are sent', async () => {
     let open: () => void = () => {};
     const gate = new Promise<void>((resolve) => {
       open = resolve;
@@ -180,7 +180,7 @@ describe('streaming', () => {
     expect(read).toContain('"delta":"lo"');
   });
 
-  test('a caller who leaves ends the provider’s call', async () => {
+  test('a caller who disconnects ends the provider’s call', async () => {
     const never = new Promise<void>(() => {});
     world.providers.answerNextWith(
       events(

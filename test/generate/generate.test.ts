@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { generatingProviders } from '../../lib/providers/catalogue.ts';
-import { hang, json, quotingTheKey, redirectTo, reset, resetMidway } from '../support/answers.ts';
+import { errorQuotingKey, hang, json, redirectTo, reset, resetMidway } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { requestsBeforeResponses } from '../support/kv-requests.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
@@ -32,7 +32,7 @@ const find = (body: unknown, as = token) =>
   call(search, '/api/search', { method: 'POST', token: as, json: body });
 
 describe.each(generatingProviders)('a prompt to %s', (provider) => {
-  test('is answered with text, provider, model and usage, paid by the caller’s key', async () => {
+  test('is answered with text, provider, model and usage, paid with the caller’s key', async () => {
     const response = await ask({ provider, prompt: 'hi' });
     expect(response.status).toBe(200);
     expect(await response.json()).toEqual({
@@ -52,7 +52,7 @@ describe.each(generatingProviders)('a prompt to %s', (provider) => {
     expect(world.calls.map(({ credential }) => credential)).toEqual([keys.get(provider)]);
   });
 
-  test('goes to the model that was asked for', async () => {
+  test('uses the requested model', async () => {
     const response = await ask({ provider, prompt: 'hi', model: 'my-model' });
     expect(await response.json()).toMatchObject({ model: 'my-model' });
     const sent = world.calls[0];
@@ -60,7 +60,7 @@ describe.each(generatingProviders)('a prompt to %s', (provider) => {
   });
 });
 
-test('a prompt without a provider goes to the first one the user has a key for', async () => {
+test('a prompt without a provider uses the first one for which the user has a key', async () => {
   const bob = await world.tokenFor('bob');
   await save(bob, 'mistral', newProviderKey());
   expect(await (await ask({ prompt: 'hi' }, bob)).json()).toMatchObject({ provider: 'mistral' });
@@ -81,7 +81,7 @@ describe('a provider that', () => {
   test.each([
     ['rejects the key', json({ error: { message: 'bad key' } }, 401), 422, 'key_rejected'],
     [
-      'limits',
+      'limits the rate',
       json({ error: { message: 'slow down' } }, 429, { 'retry-after': '9' }),
       429,
       'provider_limited',
@@ -89,7 +89,7 @@ describe('a provider that', () => {
     ['does not know the model', json({ error: { message: 'no such model' } }, 404), 400, 'provider_refused'],
     ['fails', json({ error: { message: 'oops' } }, 500), 502, 'provider_error'],
     ['cannot be reached', reset, 502, 'provider_unreachable'],
-    ['does not begin to answer', hang, 504, 'provider_timeout'],
+    ['sends no response', hang, 504, 'provider_timeout'],
     ['redirects', redirectTo('http://127.0.0.1:9/'), 502, 'provider_error'],
   ] as const)('%s is a problem with the right code, streamed or not', async (_what, answer, status, code) => {
     for (const stream of [false, true]) {
@@ -101,19 +101,19 @@ describe('a provider that', () => {
     if (code !== 'provider_error') expect((await find({ query: 'q' })).status).toBe(status);
   });
 
-  test('answers rubbish is a problem too', async () => {
+  test('answers with invalid JSON is a problem too', async () => {
     world.providers.answerNextWith(json('rubbish'));
     expect((await ask({ provider: 'openai', prompt: 'hi' })).status).toBe(502);
   });
 
-  test('quotes the key has it taken out of the message that is passed on', async () => {
+  test('quotes the key has it removed from the forwarded message', async () => {
     for (const attempt of [() => ask({ provider: 'openai', prompt: 'hi' }), () => find({ query: 'q' })]) {
-      world.providers.answerNextWith(quotingTheKey(400));
+      world.providers.answerNextWith(errorQuotingKey(400));
       expect(await (await attempt()).json()).toMatchObject({ providerMessage: 'Invalid API key: [key]' });
     }
   });
 
-  test('breaks off in the middle breaks the stream off', async () => {
+  test('fails in the middle of a stream makes the stream fail', async () => {
     world.providers.answerNextWith(async (recorded, response) => {
       await recorded.received;
       response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -129,7 +129,7 @@ describe('a provider that', () => {
   });
 });
 
-test('a caller who leaves a stream ends the provider’s call', async () => {
+test('a caller who disconnects from a stream ends the provider’s call', async () => {
   world.providers.answerNextWith(async (recorded, response) => {
     await recorded.received;
     response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -161,14 +161,14 @@ test.each<[unknown, string]>([
   [{ prompt: 'hi', model: 'a/../b' }, '/model'],
   [{ prompt: 'hi', stream: 'yes' }, '/stream'],
   [{ prompt: 'hi', extra: 1 }, ''],
-])('%j names the field that is wrong', async (body, pointer) => {
+])('%j is refused, with a pointer to the invalid field', async (body, pointer) => {
   const response = await ask(body);
   expect(response.status).toBe(400);
   expect(await response.json()).toMatchObject({ code: 'invalid_request', errors: [{ pointer }] });
 });
 
 describe('a search', () => {
-  test('is Exa’s own answer, paid by the caller’s key', async () => {
+  test('returns Exa’s own answer, paid with the caller’s key', async () => {
     const response = await find({ query: 'q', numResults: 3 });
     expect(await response.json()).toMatchObject({ results: [{ title: 'Hello from exa' }] });
     expect(world.calls[0]).toMatchObject({ provider: 'exa', target: '/search', credential: keys.get('exa') });
@@ -183,7 +183,7 @@ describe('a search', () => {
   );
 });
 
-test('one KV request is made before the provider is called', async () => {
+test('makes one KV request before the provider is called', async () => {
   for (const attempt of [() => ask({ prompt: 'hi' }), () => find({ query: 'q' })]) {
     const before = requestsBeforeResponses(world);
     let atProvider = 0;

@@ -9,7 +9,7 @@ let withUserKeys: typeof import('../../lib/app.ts')['withUserKeys'];
 let authenticate: typeof import('../../lib/app.ts')['authenticate'];
 let user = 0;
 let token: string;
-/** The beginning of a minute and of a day's second half, so that no run of calls straddles two. */
+/** Noon, at the start of a minute, so that no series of calls spans two minutes or two days. */
 const NOON = Date.parse('2031-03-04T12:00:01Z');
 
 beforeAll(async () => {
@@ -33,7 +33,7 @@ beforeEach(async () => {
 });
 afterEach(() => vi.useRealTimers());
 
-/** Valid at the pretended time too. */
+/** A token that is also valid at the faked time. */
 async function tokenOf(sub: string): Promise<string> {
   const now = Math.floor(Date.now() / 1000);
   return world.tokenFor(sub, { iat: now, exp: now + 7 * 24 * 60 * 60 });
@@ -56,7 +56,7 @@ async function refused(response: Response, status: number, code: string): Promis
   expect(world.calls).toEqual([]);
 }
 
-test('a day limit of N lets exactly N of 500 calls at the same time through', async () => {
+test('a daily limit of N allows exactly N of 500 concurrent calls', async () => {
   await guard({ callsPerDay: 37 });
   const responses = await Promise.all(Array.from({ length: 500 }, () => chat()));
   expect(responses.filter(({ status }) => status === 200)).toHaveLength(37);
@@ -65,7 +65,7 @@ test('a day limit of N lets exactly N of 500 calls at the same time through', as
   expect((await metadata()).guards).toMatchObject({ callsPerDay: 37, callsToday: 37 });
 });
 
-test('the refusal says when the day is over, and then calls pass again', async () => {
+test('a refusal says when the day ends, and calls pass again after that', async () => {
   await guard({ callsPerDay: 1 });
   expect((await chat()).status).toBe(200);
   world.providers.reset();
@@ -77,12 +77,12 @@ test('the refusal says when the day is over, and then calls pass again', async (
   expect((await chat()).status).toBe(429);
   vi.setSystemTime(Date.parse('2031-03-05T00:00:00Z'));
   expect((await chat()).status).toBe(200);
-  // An instance whose clock is behind does not bring yesterday's count back.
+  // An instance whose clock is behind must not restore yesterday's count.
   vi.setSystemTime(Date.parse('2031-03-04T23:59:59Z'));
   expect((await chat()).status).toBe(429);
 });
 
-test('calls made before a limit was set count', async () => {
+test('calls made before a daily limit was set count towards it', async () => {
   await chat();
   await chat();
   await guard({ callsPerDay: 3 });
@@ -90,14 +90,14 @@ test('calls made before a limit was set count', async () => {
   expect((await chat()).status).toBe(429);
 });
 
-test('a paused key is not used until it is released', async () => {
+test('a paused key is not used until the pause ends', async () => {
   await guard({ paused: true });
   await refused(await chat(), 403, 'key_paused');
   await guard({ paused: false });
   expect((await chat()).status).toBe(200);
 });
 
-test('a key is used up to its expiry and not from then on', async () => {
+test('a key is used until it expires and not after that', async () => {
   await guard({ expiresAt: '2031-03-04T12:00:02Z' });
   expect((await chat()).status).toBe(200);
   world.providers.reset();
@@ -105,7 +105,7 @@ test('a key is used up to its expiry and not from then on', async () => {
   await refused(await chat(), 403, 'key_expired');
 });
 
-test('a call for another model does not count against the day', async () => {
+test('a call refused for its model does not count towards the daily limit', async () => {
   await guard({ callsPerDay: 5, models: ['gpt-a'] });
   await refused(await chat({ model: 'gpt-b' }), 403, 'model_not_allowed');
   await vi.waitFor(async () => expect((await metadata()).guards.callsToday).toBe(0));
@@ -116,22 +116,26 @@ const elsewhere: readonly [string, string, unknown][] = [
   ['another model', '/v1/chat/completions', { model: 'gpt-b' }],
   ['no model', '/v1/chat/completions', { messages: [] }],
   ['a second model', '/v1/chat/completions', '{"model":"gpt-b","x":{"model":1},"model":"gpt-a"}'],
-  ['a second model in other letters', '/v1/chat/completions', '{"model":"gpt-a","Model":"gpt-b"}'],
+  ['a second model in a different case', '/v1/chat/completions', '{"model":"gpt-a","Model":"gpt-b"}'],
   ['a second model, escaped', '/v1/chat/completions', '{"mod\\u0065l":"gpt-b","model":"gpt-a"}'],
-  ['a list to fall back to', '/v1/chat/completions', { model: 'gpt-a', models: ['gpt-b'] }],
-  ['no JSON', '/v1/chat/completions', 'model=gpt-a'],
-  ['JSON behind a byte order mark', '/v1/chat/completions', '\ufeff{"model":"gpt-a"}'],
+  ['a list of fallback models', '/v1/chat/completions', { model: 'gpt-a', models: ['gpt-b'] }],
+  ['a body that is not JSON', '/v1/chat/completions', 'model=gpt-a'],
+  ['JSON after a byte order mark', '/v1/chat/completions', '\ufeff{"model":"gpt-a"}'],
   ['a tool’s own model', '/v1/responses', { model: 'gpt-a', tools: [{ type: 'x', model: 'gpt-b' }] }],
-  ['a tool’s own model, hidden', '/v1/responses', '{"model":"gpt-a","t":[{"model":"gpt-b"}],"t":[]}'],
+  [
+    'a tool’s own model in a duplicate member',
+    '/v1/responses',
+    '{"model":"gpt-a","t":[{"model":"gpt-b"}],"t":[]}',
+  ],
   ['a tool’s own list of models', '/v1/responses', { model: 'gpt-a', x: { fallback_models: ['gpt-b'] } }],
-  ['a model that is no name', '/v1/responses', { model: 'gpt-a', x: { model: { id: 'gpt-b' } } }],
-  ['a list that holds no names', '/v1/responses', { model: 'gpt-a', models: [['gpt-b']] }],
+  ['a model that is not a string', '/v1/responses', { model: 'gpt-a', x: { model: { id: 'gpt-b' } } }],
+  ['a list of models that are not strings', '/v1/responses', { model: 'gpt-a', models: [['gpt-b']] }],
   ['a model in the query', '/v1/chat/completions?model=gpt-b', { model: 'gpt-a' }],
   ['a model in the query, encoded', '/v1/chat/completions?a=1&mode%6C%5B%5D=gpt-b', { model: 'gpt-a' }],
   ['a path that names a model', '/v1/engines/gpt-b/completions', { model: 'gpt-a' }],
-  ['a path of unknown meaning', '/v1/batches', { model: 'gpt-a' }],
+  ['an unknown path', '/v1/batches', { model: 'gpt-a' }],
 ];
-test.each(elsewhere)('a key restricted to a model is not used for %s', async (_what, path, body) => {
+test.each(elsewhere)('a key restricted to one model is not used for %s', async (_what, path, body) => {
   await guard({ models: ['gpt-a'] });
   const response = await send('proxy', `/api/proxy/openai${path}`, {
     method: 'POST',
@@ -149,7 +153,7 @@ test.each([
   'application/json; charset=utf-7',
   'application/json, application/x-www-form-urlencoded',
   '',
-])('a key restricted to a model is not used for a body that is said to be %j', async (type) => {
+])('a key restricted to one model is not used for a body with content type %j', async (type) => {
   await guard({ models: ['gpt-a'] });
   const response = await send('proxy', '/api/proxy/openai/v1/chat/completions', {
     method: 'POST',
@@ -172,7 +176,7 @@ test.each([
   expect(world.calls).toHaveLength(1);
 });
 
-test('a body of the largest size is read in a moment, whatever it holds', async () => {
+test('a body of the maximum size is checked quickly, whatever it contains', async () => {
   await guard({ models: ['gpt-a'] });
   for (const piece of ['\\"', 'a', '[],']) {
     const filling = piece.repeat(Math.floor(4_400_000 / piece.length));
@@ -188,7 +192,7 @@ test('a body of the largest size is read in a moment, whatever it holds', async 
   }
 });
 
-test('an allowed call reaches the provider with its very bytes', async () => {
+test('an allowed call reaches the provider byte for byte', async () => {
   await guard({ models: ['gpt-a', 'gpt-b'] });
   const body = `{ "model" : "gpt-b", "seed": 12345678901234567890, "text": "${'\\" é\\n'.repeat(50_000)}" }`;
   const response = await send('proxy', '/api/proxy/openai/v1/chat/completions', {
@@ -200,7 +204,7 @@ test('an allowed call reaches the provider with its very bytes', async () => {
   expect(world.calls[0]?.body().toString()).toBe(body);
 });
 
-test('Gemini names the model in the path', async () => {
+test('the model in a Gemini path is checked', async () => {
   await store('gemini');
   await guard({ models: ['gemini-a'] }, 'gemini');
   world.providers.reset();
@@ -221,7 +225,7 @@ test('Gemini names the model in the path', async () => {
   expect((await send('proxy', '/api/proxy/gemini/v1beta/models/gemini-a')).status).toBe(200);
 });
 
-test('generate passes a key over that its user keeps from being used, unless it is the one named', async () => {
+test('generate skips a key that a guard refuses, unless the request names its provider', async () => {
   await store('anthropic');
   await guard({ paused: true });
   const body = { prompt: 'hi' };
@@ -237,7 +241,7 @@ test('generate passes a key over that its user keeps from being used, unless it 
   expect(none.headers.get('x-userkeys-error')).toBe('key_paused');
 });
 
-test('generate counts a call for the key that is used, and for no other', async () => {
+test('generate counts a call only for the key that it uses', async () => {
   await store('anthropic');
   await guard({ callsPerDay: 9 }, 'anthropic');
   await guard({ callsPerDay: 9 });
@@ -255,7 +259,7 @@ test('generate counts a call for the key that is used, and for no other', async 
   ]);
 });
 
-test('generate is held to the allowed models, its default model included', async () => {
+test('generate may only use allowed models, including for its default model', async () => {
   await guard({ models: ['gpt-a'] });
   const ask = (model?: string) =>
     send('generate', '/api/generate', { method: 'POST', json: { prompt: 'hi', provider: 'openai', model } });
@@ -264,7 +268,7 @@ test('generate is held to the allowed models, its default model included', async
   expect((await ask('gpt-a')).status).toBe(200);
 });
 
-test('code of one’s own gets no key that its user keeps from being used', async () => {
+test('withUserKeys returns no key that a guard refuses', async () => {
   const id = await authenticate(new Request('http://x/', { headers: { authorization: `Bearer ${token}` } }));
   await store('anthropic');
   await guard({ callsPerDay: 2 });
@@ -277,7 +281,7 @@ test('code of one’s own gets no key that its user keeps from being used', asyn
   await expect(scope()).rejects.toMatchObject({ code: 'key_paused' });
 });
 
-test('a new key keeps the guards, a deleted one takes them along', async () => {
+test('replacing a key keeps its guards, and deleting it deletes them', async () => {
   await guard({ callsPerDay: 5, models: ['gpt-a'], expiresAt: '2032-01-01T01:00:00+01:00' });
   await chat();
   const saved = await (await store('openai')).json();
@@ -298,7 +302,7 @@ test('a new key keeps the guards, a deleted one takes them along', async () => {
   expect(await metadata()).not.toHaveProperty('guards');
 });
 
-test('a browser’s key is not given out while it is paused or expired', async () => {
+test('a browser key is not returned while it is paused or expired', async () => {
   await store('copilotkit');
   const read = async () => (await send('key', '/api/keys/copilotkit')).json();
   expect(await read()).toHaveProperty('key');
@@ -308,7 +312,7 @@ test('a browser’s key is not given out while it is paused or expired', async (
   expect(await read()).not.toHaveProperty('key');
 });
 
-test('guards of a key that is not there, or that make no sense, are refused', async () => {
+test('refuses guards for a missing key and invalid guards', async () => {
   expect((await guard({ paused: true }, 'groq')).headers.get('x-userkeys-error')).toBe('key_missing');
   for (const bad of [
     { callsPerDay: 1.5 },
@@ -323,7 +327,7 @@ test('guards of a key that is not there, or that make no sense, are refused', as
   }
 });
 
-test('one KV request goes before the provider is called', async () => {
+test('makes one KV request before the provider is called', async () => {
   await guard({ callsPerDay: 5, models: ['gpt-a'] });
   const before = requestsBeforeResponses(world);
   let asked = 0;

@@ -2,11 +2,11 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { modelsInJson } from '../../lib/guards/models-in-json.ts';
 
-describe('every model that a text names is found', () => {
+describe('modelsInJson finds every model in a text with', () => {
   test.each<[string, string, readonly string[], boolean]>([
     ['a model', '{"model":"a"}', ['a'], true],
-    ['a member that is there twice', '{"model":"a","model":"b"}', ['a', 'b'], true],
-    ['another case', '{"model":"a","MODEL":"b"}', ['a', 'b'], true],
+    ['a duplicate member', '{"model":"a","model":"b"}', ['a', 'b'], true],
+    ['a member in a different case', '{"model":"a","MODEL":"b"}', ['a', 'b'], true],
     ['an escaped name', '{"m\\u006fdel":"a"}', ['a'], true],
     ['a name in full-width letters', '{"ｍｏｄｅｌ":"a"}', ['a'], false],
     ['an escaped value', '{"model":"\\u0061\\/b"}', ['a/b'], true],
@@ -21,7 +21,7 @@ describe('every model that a text names is found', () => {
   });
 });
 
-describe('a text is refused that', () => {
+describe('modelsInJson refuses a text that', () => {
   test.each([
     ['holds an object as a model', '{"model":{"id":"a"}}'],
     ['holds a number as a model', '{"model":1}'],
@@ -32,12 +32,12 @@ describe('a text is refused that', () => {
     ['is a string', '"model"'],
     ['is empty', ''],
     ['has a comment', '{"model":"a"/* ,"model":"b" */}'],
-    ['has a comment on a line', '{"model":"a"} // "model":"b"'],
-    ['has a comma too many', '{"model":"a",}'],
-    ['has a comma too few', '{"model":"a" "x":1}'],
+    ['has a line comment', '{"model":"a"} // "model":"b"'],
+    ['has a trailing comma', '{"model":"a",}'],
+    ['lacks a comma', '{"model":"a" "x":1}'],
     ['has a second value', '{"model":"a"}{"model":"b"}'],
     ['has a byte order mark', '\ufeff{"model":"a"}'],
-    ['has other white space', '{"model":"a"\u00a0}'],
+    ['has white space that JSON does not allow', '{"model":"a"\u00a0}'],
     ['has a tab in a string', '{"model":"a\tb"}'],
     ['has a bad escape', '{"model":"\\x61"}'],
     ['has a bad number', '{"model":"a","x":01}'],
@@ -52,13 +52,13 @@ describe('a text is refused that', () => {
   });
 });
 
-test('64 levels are allowed, and no more', () => {
+test('allows 64 levels and refuses more', () => {
   const nested = (levels: number) => `${'{"x":'.repeat(levels - 1)}{"model":"a"}${'}'.repeat(levels - 1)}`;
   expect(modelsInJson(nested(64))?.models).toEqual(['a']);
   expect(modelsInJson(nested(65))).toBeUndefined();
 });
 
-test('what is not JSON is refused, and JSON without models is not', () => {
+test('refuses text that is not JSON, and accepts JSON without models', () => {
   const noise = fc.constantFrom(
     ...'{}[]:,"\\/*-+.eE019tru \n\t\u000b\ufeff\u2028',
     'null',

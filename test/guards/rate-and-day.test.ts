@@ -14,7 +14,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-test('a call over the rate limit does not count against the day', async () => {
+test('a call over the rate limit does not count towards the daily limit', async () => {
   const token = await world.tokenFor('both-limits');
   const send = (method: string, json?: unknown) =>
     call(modules.key, '/api/keys/openai', { method, token, ...(json ? { json } : {}) });

@@ -3,7 +3,7 @@ import { call, type HandlerModule } from '../support/call.ts';
 import { redisServerInstalled } from '../support/redis-server.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
-/** The scripts on Redis itself; everywhere else they run on the embedded engine. */
+/** Runs the scripts on a real Redis server. All other tests run them on the embedded store. */
 describe.skipIf(!redisServerInstalled())('on redis-server', () => {
   let world: World;
   let modules: Record<'key' | 'proxy' | 'audit' | 'usage', HandlerModule>;
@@ -21,7 +21,7 @@ describe.skipIf(!redisServerInstalled())('on redis-server', () => {
   });
   afterAll(() => world.close());
 
-  test('a day limit lets exactly so many calls through, and all are written down', async () => {
+  test('a daily limit allows exactly that many calls, and all of them are recorded', async () => {
     await call(modules.key, '/api/keys/openai', { method: 'PUT', token, json: { key: newProviderKey() } });
     const guards = { callsPerDay: 30, models: ['gpt-a'], expiresAt: '2099-01-01T00:00:00Z' };
     await call(modules.key, '/api/keys/openai', { method: 'PATCH', token, json: { guards } });

@@ -14,15 +14,15 @@ afterAll(() => world.close());
 const send = async (sub: string, body: BodyInit) =>
   call(generate, '/api/generate', { method: 'POST', token: await world.tokenFor(sub), body });
 
-test('a body that is wrong in many places names the first twenty', async () => {
+test('a problem for a body with many errors names the first twenty', async () => {
   const response = await send('many', `{"messages":[${Array(500).fill('{}').join(',')}]}`);
   expect((await response.json()).errors).toHaveLength(20);
 });
 
 test.each([
-  ['holds too much', `{"messages":[${Array(300_000).fill('{}').join(',')}]}`],
-  ['nests too deep', `{"messages":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
-])('a body that %s is refused before its schema looks at it', async (what, body) => {
+  ['has too many values', `{"messages":[${Array(300_000).fill('{}').join(',')}]}`],
+  ['is nested too deeply', `{"messages":${'['.repeat(100_000)}${']'.repeat(100_000)}}`],
+])('a body that %s is refused before schema validation', async (what, body) => {
   const response = await send(what.replaceAll(' ', '-'), body);
   expect(response.status).toBe(400);
   const text = await response.text();
@@ -30,7 +30,7 @@ test.each([
   expect(text.length).toBeLessThan(1_000);
 });
 
-test('calls that are refused for their form count against the limit', async () => {
+test('calls with an invalid body count towards the rate limit', async () => {
   vi.useFakeTimers({ toFake: ['Date'], now: Math.ceil(Date.now() / 60_000) * 60_000 });
   const statuses: number[] = [];
   for (let index = 0; index < 5; index += 1) statuses.push((await send('counted', '{')).status);
@@ -38,7 +38,7 @@ test('calls that are refused for their form count against the limit', async () =
   expect(statuses).toEqual([400, 400, 400, 429, 429]);
 });
 
-test('a body that breaks off is the caller’s failure, and not an unexpected one', async () => {
+test('an incomplete body is reported as the caller’s error, not as an unexpected error', async () => {
   const printed = vi.spyOn(console, 'error').mockImplementation(() => {});
   const body = new ReadableStream<Uint8Array>({
     start(controller) {

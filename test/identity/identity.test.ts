@@ -27,11 +27,11 @@ async function expectRefused(token: string, code = 'token_invalid'): Promise<voi
   expect(text).not.toContain(token);
 }
 
-test('a token of the issuer, for this audience and an allowed party, is let in', async () => {
+test('accepts a token of the issuer for this audience and an allowed party', async () => {
   expect((await ask(await world.tokenFor('alice', good))).status).toBe(200);
 });
 
-describe('a token is refused', () => {
+describe('refuses a token', () => {
   test.each<[string, Record<string, unknown>]>([
     ['from another issuer', { iss: 'https://evil.example' }],
     ['without an issuer', { iss: undefined }],
@@ -40,14 +40,14 @@ describe('a token is refused', () => {
     ['for another authorized party', { azp: 'https://evil.example' }],
     ['without an authorized party', { azp: undefined }],
     ['without an expiry', { exp: undefined }],
-    ['without a time of issue', { iat: undefined }],
+    ['without an issue time', { iat: undefined }],
     ['issued in the future', { iat: Math.floor(Date.now() / 1000) + 60 }],
     ['not valid yet', { nbf: Math.floor(Date.now() / 1000) + 60 }],
   ])('%s', async (_what, claims) => {
     await expectRefused(await world.tokenFor('alice', { ...good, ...claims }));
   });
 
-  test('that has expired, with a code of its own', async () => {
+  test('that has expired, with its own error code', async () => {
     const exp = Math.floor(Date.now() / 1000) - 10;
     await expectRefused(await world.tokenFor('alice', { ...good, exp }), 'token_expired');
   });
@@ -71,12 +71,12 @@ describe('a token is refused', () => {
     expectRefused(await world.issuer.signedWithPublicKey('alice')));
   test('over 16 KB', async () =>
     expectRefused(await world.tokenFor('alice', { ...good, padding: 'x'.repeat(16 * 1024) })));
-  test('that is no token', async () => {
+  test('that is malformed', async () => {
     await expectRefused('a.b.c');
     await expectRefused('rubbish');
   });
 
-  test.each(['jwk', 'jku', 'x5u', 'x5c'])('that brings or names its own key by %s', async (member) => {
+  test.each(['jwk', 'jku', 'x5u', 'x5c'])('that carries or references its own key in %s', async (member) => {
     const token = await world.issuer.sign('alice', good, {
       [member]: member === 'x5c' ? ['a'] : 'https://evil.example',
     });
@@ -91,7 +91,7 @@ describe('a token is refused', () => {
     await expectRefused(token);
   });
 
-  test('that was changed by one character', async () => {
+  test('with one changed character', async () => {
     const token = await world.tokenFor('alice', good);
     const [header, , signature] = token.split('.');
     const claims = Buffer.from(JSON.stringify({ iss: world.issuer.url, sub: 'bob', ...good })).toString(
@@ -101,15 +101,15 @@ describe('a token is refused', () => {
   });
 });
 
-test('a request without a token gets the bare challenge', async () => {
+test('a request without a token gets a challenge without an error code', async () => {
   const response = await call(await keysModule(), '/api/keys');
   expect(response.status).toBe(401);
   expect(response.headers.get('www-authenticate')).toBe('Bearer');
   expect(await response.json()).toMatchObject({ code: 'token_missing' });
 });
 
-describe('the issuer’s keys', () => {
-  test('are fetched once for many requests, and again for an unknown kid, but not for every one', async () => {
+describe('the issuer’s public keys', () => {
+  test('are fetched once for many requests, and again for an unknown kid, but not for each unknown kid', async () => {
     vi.resetModules();
     const before = world.issuer.jwksRequests();
     await Promise.all(Array.from({ length: 10 }, async () => ask(await world.tokenFor('alice', good))));
@@ -128,7 +128,7 @@ describe('the issuer’s keys', () => {
     ['fails', () => new Response('no', { status: 500 })],
     ['sends something else', () => new Response('<html>')],
     ['sends a megabyte', () => Response.json({ keys: [], padding: 'x'.repeat(1024 * 1024) })],
-  ])('that cannot be had, because the issuer %s, are 503 and not 401', async (_what, handler) => {
+  ])('answer 503, not 401, if the issuer %s', async (_what, handler) => {
     vi.resetModules();
     world.issuer.answerJwksWith(handler);
     const response = await ask(await world.tokenFor('alice', good));
@@ -138,7 +138,7 @@ describe('the issuer’s keys', () => {
     expect(await response.json()).toMatchObject({ code: 'issuer_unavailable' });
   });
 
-  test('serve on while the issuer is down', async () => {
+  test('stay in use while the issuer is down', async () => {
     vi.resetModules();
     const token = await world.tokenFor('alice', good);
     expect((await ask(token)).status).toBe(200);

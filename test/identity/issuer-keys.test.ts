@@ -28,7 +28,7 @@ beforeEach(async () => {
   now = 1_000_000;
 });
 
-test('are asked for again after ten minutes, and serve on for a day while the issuer is down', async () => {
+test('keys are fetched again after ten minutes, and stay in use for a day while the issuer is down', async () => {
   const find = open();
   const known = { alg: 'ES256', kid: 'a' };
   await find(known, input);
@@ -38,7 +38,7 @@ test('are asked for again after ten minutes, and serve on for a day while the is
   now += 2 * 60_000;
   await find(known, input);
   expect(requests).toBe(2);
-  // The renewal goes on behind the caller's back, in this turn of the event loop.
+  // The keys are renewed in the background, in this turn of the event loop.
   await new Promise(setImmediate);
   down = true;
   now += 60 * 60_000;
@@ -47,7 +47,7 @@ test('are asked for again after ten minutes, and serve on for a day while the is
   await expect(find(known, input)).rejects.toMatchObject({ code: 'issuer_unavailable' });
 });
 
-test('are renewed behind the callers’ backs: nobody waits for an issuer that hangs', async () => {
+test('keys are renewed in the background: no caller waits for an issuer that hangs', async () => {
   const find = open();
   await find({ alg: 'ES256', kid: 'a' }, input);
   hangs = true;
@@ -57,7 +57,7 @@ test('are renewed behind the callers’ backs: nobody waits for an issuer that h
 });
 
 test.each([{ keys: [] }, { keys: [{ kty: 'EC' }] }, { keys: [{ kty: 'oct', k: 'AAAA' }] }])(
-  'are not replaced by a set without a usable key: %j',
+  'keys are not replaced by a set without a usable key: %j',
   async (empty) => {
     const find = open();
     await find({ alg: 'ES256', kid: 'a' }, input);
@@ -68,7 +68,7 @@ test.each([{ keys: [] }, { keys: [{ kty: 'EC' }] }, { keys: [{ kty: 'oct', k: 'A
   },
 );
 
-test('are asked for an unknown kid once in 30 seconds', async () => {
+test('an unknown kid causes one fetch in 30 seconds', async () => {
   const find = open();
   const unknown = { alg: 'ES256', kid: 'b' };
   await expect(find(unknown, input)).rejects.not.toBeInstanceOf(Problem);
@@ -79,14 +79,14 @@ test('are asked for an unknown kid once in 30 seconds', async () => {
   expect(requests).toBe(3);
 });
 
-test('an unknown kid while the issuer is down is not the caller’s fault', async () => {
+test('an unknown kid while the issuer is down is not reported as the caller’s error', async () => {
   const find = open();
   await find({ alg: 'ES256', kid: 'a' }, input);
   down = true;
   await expect(find({ alg: 'ES256', kid: 'b' }, input)).rejects.toMatchObject({ code: 'issuer_unavailable' });
 });
 
-test('an issuer that is down is not asked by every request', async () => {
+test('not every request contacts an issuer that is down', async () => {
   down = true;
   const find = open();
   for (let index = 0; index < 5; index += 1) {

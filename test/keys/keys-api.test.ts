@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { json, quotingTheKey, redirectTo, reset } from '../support/answers.ts';
+import { errorQuotingKey, json, redirectTo, reset } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -30,7 +30,7 @@ const save = (provider: string, value: unknown) =>
 const list = async () => (await (await call(keys, '/api/keys', { token })).json()).keys;
 
 describe('saving a key', () => {
-  test('stores a key the provider accepts and answers 201 with its metadata, never the key', async () => {
+  test('stores a key that the provider accepts and answers 201 with its metadata, never the key', async () => {
     await newUser();
     const value = newProviderKey();
     const response = await save('openai', value);
@@ -48,7 +48,7 @@ describe('saving a key', () => {
     expect(JSON.stringify(world.kv.requests)).not.toContain(value);
   });
 
-  test('replaces a former key with 200, counts the version up and keeps when it was first added', async () => {
+  test('replaces an existing key with 200, increments its version and keeps createdAt', async () => {
     await newUser();
     const first = await (await save('exa', newProviderKey())).json();
     const response = await save('exa', newProviderKey());
@@ -56,7 +56,7 @@ describe('saving a key', () => {
     expect(await response.json()).toMatchObject({ version: 2, createdAt: first.createdAt });
   });
 
-  test('refuses a key the provider rejects with 422 and keeps the former one', async () => {
+  test('answers 422 for a key that the provider rejects, and keeps the existing one', async () => {
     await newUser();
     const good = newProviderKey();
     await save('openai', good);
@@ -67,9 +67,9 @@ describe('saving a key', () => {
   });
 
   test.each([
-    ['does not answer connections', reset],
+    ['drops the connection', reset],
     ['fails', json({}, 500)],
-    ['limits', json({}, 429)],
+    ['limits the rate', json({}, 429)],
     ['redirects', redirectTo('http://127.0.0.1:9/')],
   ])('stores the key as unverified when the provider %s', async (_what, answer) => {
     await newUser();
@@ -79,19 +79,19 @@ describe('saving a key', () => {
     expect(await response.json()).toMatchObject({ status: 'unverified' });
   });
 
-  test('tells a restricted OpenAI key from a wrong one', async () => {
+  test('distinguishes a restricted OpenAI key from an invalid one', async () => {
     await newUser();
     world.providers.answerNextWith(json({ error: { message: 'Missing scopes: api.model.read' } }, 401));
     expect(await (await save('openai', newProviderKey())).json()).toMatchObject({ status: 'valid' });
   });
 
-  test('believes Cohere’s flag, not its status', async () => {
+  test('uses the flag in Cohere’s answer, not its status', async () => {
     await newUser();
     world.providers.answerNextWith(json({ valid: false }));
     expect((await save('cohere', newProviderKey())).status).toBe(422);
   });
 
-  test('trims what a paste brings along and refuses what cannot stand in a header', async () => {
+  test('trims white space around a pasted key and refuses characters that a header cannot hold', async () => {
     await newUser();
     const value = newProviderKey();
     expect((await save('openai', `  ${value}\n`)).status).toBe(201);
@@ -115,11 +115,11 @@ describe('saving a key', () => {
   test.each([
     ['malformed JSON', '{"key": ', 400, 'invalid_json'],
     ['a list', '[]', 400, 'invalid_request'],
-    ['nothing', '', 400, 'invalid_json'],
+    ['an empty body', '', 400, 'invalid_json'],
     ['an unknown field', '{"key":"k","provider":"exa"}', 400, 'invalid_request'],
     ['a key of a megabyte', JSON.stringify({ key: 'k'.repeat(1024 * 1024) }), 413, 'body_too_large'],
     ['a key of ten thousand characters', JSON.stringify({ key: 'k'.repeat(10_000) }), 400, 'invalid_request'],
-  ])('answers %s with the right problem', async (_what, body, status, code) => {
+  ])('answers %s with the matching problem', async (_what, body, status, code) => {
     await newUser();
     const response = await call(key, '/api/keys/openai', { method: 'PUT', token, body });
     expect(response.status).toBe(status);
@@ -127,7 +127,7 @@ describe('saving a key', () => {
     expect(await response.json()).toMatchObject({ code, status });
   });
 
-  test('of many saves of the same key at once every one is acknowledged and counted', async () => {
+  test('acknowledges and counts every one of many concurrent saves of the same key', async () => {
     await newUser();
     const responses = await Promise.all(Array.from({ length: 40 }, () => save('groq', newProviderKey())));
     expect(responses.filter(({ status }) => status === 201)).toHaveLength(1);
@@ -135,7 +135,7 @@ describe('saving a key', () => {
     expect(await list()).toMatchObject([{ provider: 'groq', version: 40 }]);
   });
 
-  test('saves of different providers at once lose nothing', async () => {
+  test('loses no key when different providers are saved concurrently', async () => {
     await newUser();
     const providers = ['openai', 'exa', 'groq', 'mistral', 'xai', 'tavily', 'serper', 'cohere'];
     await Promise.all(providers.map((provider) => save(provider, newProviderKey())));
@@ -147,7 +147,7 @@ describe('saving a key', () => {
 
 describe('a stored key', () => {
   test.each(['__proto__', 'constructor', 'OPENAI', 'nobody', 'openai%00'])(
-    'of the unknown provider %s is a 404 problem',
+    'a key of the unknown provider %s is a 404 problem',
     async (provider) => {
       await newUser();
       const response = await save(provider, newProviderKey());
@@ -156,7 +156,7 @@ describe('a stored key', () => {
     },
   );
 
-  test('is described, and not given out, unless it is made for the browser', async () => {
+  test('is never returned, only its metadata, unless it is made for the browser', async () => {
     await newUser();
     const [secret, publishable] = [newProviderKey(), newProviderKey('ck_pub_')];
     await save('openai', secret);
@@ -169,7 +169,7 @@ describe('a stored key', () => {
     });
   });
 
-  test('that is not there is key_missing, naming the provider and where to add one', async () => {
+  test('if missing is key_missing, with the provider and the page where to add a key', async () => {
     await newUser();
     for (const method of ['GET', 'POST']) {
       const response = await call(key, '/api/keys/exa', { method, token });
@@ -182,11 +182,11 @@ describe('a stored key', () => {
     }
   });
 
-  test('checked again is marked invalid once the provider refuses it, and valid once it does not', async () => {
+  test('when checked again becomes invalid if the provider refuses it, and valid if it accepts it', async () => {
     await newUser();
     await save('openai', newProviderKey());
     const check = async () => (await call(key, '/api/keys/openai', { method: 'POST', token })).json();
-    world.providers.answerNextWith(quotingTheKey(401));
+    world.providers.answerNextWith(errorQuotingKey(401));
     expect(await check()).toMatchObject({ status: 'invalid', verdict: 'rejected' });
     expect(await list()).toMatchObject([{ status: 'invalid' }]);
     world.providers.answerNextWith(json({}, 500));
@@ -194,7 +194,7 @@ describe('a stored key', () => {
     expect(await check()).toMatchObject({ status: 'valid', verdict: 'valid' });
   });
 
-  test('is deleted with 204, also when there was none', async () => {
+  test('is deleted with 204, also if there was none', async () => {
     await newUser();
     await save('openai', newProviderKey());
     await save('exa', newProviderKey());
@@ -206,7 +206,7 @@ describe('a stored key', () => {
     expect(await list()).toEqual([]);
   });
 
-  test('belongs to its owner: another user sees none of it', async () => {
+  test('is not visible to another user', async () => {
     await newUser();
     await save('openai', newProviderKey());
     await newUser();
@@ -214,14 +214,14 @@ describe('a stored key', () => {
   });
 });
 
-test('a method that is not there is a 405 problem with Allow', async () => {
+test('an unsupported method is a 405 problem with Allow', async () => {
   const response = await call(keys, '/api/keys', { method: 'PATCH', token });
   expect(response.status).toBe(405);
   expect(response.headers.get('allow')).toBe('GET, HEAD, DELETE, OPTIONS');
   expect(await response.json()).toMatchObject({ code: 'method_not_allowed' });
 });
 
-test('every response says no-store and carries a request id, which problems repeat as their instance', async () => {
+test('every response has no-store and a request id, and problems use that id as their instance', async () => {
   await newUser();
   const good = await call(keys, '/api/keys', { token });
   expect(good.headers.get('cache-control')).toBe('no-store');

@@ -1,6 +1,6 @@
 /**
- * A process of its own that manages a key in production mode, and prints what the answers were and which modules of
- * local mode were loaded. It is run where it may read this project and nothing else, and write nothing.
+ * A separate process that manages a key in production mode and prints the responses and the loaded modules of local
+ * mode. It runs with permission to read this project only and to write nothing.
  */
 import { registerHooks } from 'node:module';
 

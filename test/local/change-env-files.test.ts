@@ -17,7 +17,7 @@ async function startFile(content: string): Promise<string> {
   return path;
 }
 
-/** Everything that means something to some reader. */
+/** Characters that have a special meaning in some `.env` parser. */
 const WILD = [
   ...'AK=\'"`#:\\$ \t\n\r{};~',
   'KEY',
@@ -31,7 +31,7 @@ const WILD = [
   '\0',
 ];
 
-test('whatever the file holds, a change does just what it should, for dotenv and Node, or the file stays', async () => {
+test('whatever the file contains, a change has exactly the intended effect for dotenv and Node, or the file stays unchanged', async () => {
   const path = await startFile('');
   let refusals = 0;
   await fc.assert(
@@ -54,7 +54,7 @@ test('whatever the file holds, a change does just what it should, for dotenv and
           return;
         }
         for (const read of [dotenv, parseEnv]) {
-          const [was, is] = [named(read(before)), named(read(after))];
+          const [was, is] = [withUsableNames(read(before)), withUsableNames(read(after))];
           expect(is.KEY).toBe(value);
           expect({ ...is, KEY: '' }).toEqual({ ...was, KEY: '' });
         }
@@ -65,13 +65,15 @@ test('whatever the file holds, a change does just what it should, for dotenv and
   expect(refusals).toBeLessThan(400);
 });
 
-/** Names that a program can ask for; Node finds others too in odd lines. */
-function named(variables: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+/** Names that a program can use. Node also reads other names from unusual lines. */
+function withUsableNames(
+  variables: Readonly<Record<string, string | undefined>>,
+): Record<string, string | undefined> {
   return Object.fromEntries(Object.entries(variables).filter(([name]) => /^[\w.-]+$/.test(name)));
 }
 
-describe('files and store together', () => {
-  test('when storing fails no file is changed and nothing is left behind', async () => {
+describe('changing files and store together', () => {
+  test('changes no file and leaves no temporary file if storing fails', async () => {
     const path = await startFile('A=1\n');
     const failing = changeEnvFiles(set(path, 'KEY', 'v'), async () => {
       throw new Error('no store');
@@ -81,7 +83,7 @@ describe('files and store together', () => {
     expect(await readdir(join(path, '..'))).toEqual(['.env', '.env.userkeys-lock.local']);
   });
 
-  test('when one of two files is refused nothing is stored and neither is changed', async () => {
+  test('stores nothing and changes neither file if one of two files is refused', async () => {
     const good = await startFile('A=1\n');
     const odd = await startFile("Q=''\n  # = \n");
     let stored = false;
@@ -95,7 +97,7 @@ describe('files and store together', () => {
     expect(await readdir(join(good, '..'))).toEqual(['.env', '.env.userkeys-lock.local']);
   });
 
-  test('readers find the former file until the store has it, and then the whole new one', async () => {
+  test('readers see the old file until storing succeeds, and then the complete new one', async () => {
     const path = await startFile('A=1\n');
     await changeEnvFiles(set(path, 'KEY', 'v'), async () => {
       expect(await readFile(path, 'utf8')).toBe('A=1\n');
@@ -103,13 +105,13 @@ describe('files and store together', () => {
     expect(await readFile(path, 'utf8')).toBe('A=1\nKEY=v\n');
   });
 
-  test('what an editor saves in the middle of a change is kept', async () => {
+  test('keeps what an editor saves during a change', async () => {
     const path = await startFile('A=1\n');
     await changeEnvFiles(set(path, 'KEY', 'v'), async () => writeFile(path, 'A=2\nB=3\n'));
     expect(await readFile(path, 'utf8')).toBe('A=2\nB=3\nKEY=v\n');
   });
 
-  test('a draft is never readable by others, and neither is the file', async () => {
+  test('neither the temporary file nor the file is ever readable by others', async () => {
     const path = await startFile('');
     await changeEnvFiles(set(path, 'KEY', 'v'), async () => {
       expect((await stat(`${path}.userkeys-draft.local`)).mode & 0o777).toBe(0o600);
@@ -117,7 +119,7 @@ describe('files and store together', () => {
     expect((await stat(path)).mode & 0o777).toBe(0o600);
   });
 
-  test('two changes that need the same two files do not wait for each other for ever', async () => {
+  test('two changes that need the same two files do not deadlock', async () => {
     const [one, two] = [await startFile(''), await startFile('')];
     const change = (first: string, second: string, name: string) =>
       changeEnvFiles(new Map([...set(first, name, 'v'), ...set(second, name, 'v')]), store);

@@ -10,12 +10,12 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const NODE = join(import.meta.dirname, '../../node_modules/.bin/node');
 
-/** The characters keys are written in, from DESIGN's list and not from the code. */
+/** The characters of keys, listed independently of the code under test. */
 const ALPHABET = [...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._+/=:@%,-'];
 const key = fc.string({ unit: fc.constantFrom(...ALPHABET), minLength: 1, maxLength: 80 });
 const name = fc.constantFrom('EXA_API_KEY', 'GROQ_API_KEY', 'HF_TOKEN', 'A', 'B_2', 'VITE_KEY');
 
-/** Lines as people write them: every form that all readers take for the same. */
+/** Common lines: every form that all parsers read the same way. */
 const bare = fc.string({ unit: fc.constantFrom(...ALPHABET), maxLength: 20 });
 const text = fc.string({ unit: fc.constantFrom(...'abc 12=#:;é'), maxLength: 12 });
 const quoted = fc.tuple(fc.constantFrom("'", '"'), text).map(([quote, inner]) => `${quote}${inner}${quote}`);
@@ -33,7 +33,7 @@ const latin1 = (value: string) => Buffer.from(value).toString('latin1');
 const utf8 = (value: string) => Buffer.from(value, 'latin1').toString('utf8');
 
 describe('reading', () => {
-  test('finds what dotenv finds', () => {
+  test('reads the same variables as dotenv', () => {
     fc.assert(
       fc.property(file, (content) => {
         const found = [...readVariables(latin1(content))].map(([variable, value]) => [variable, utf8(value)]);
@@ -43,7 +43,7 @@ describe('reading', () => {
     );
   });
 
-  test('finds what dotenv finds in any odd text, too', () => {
+  test('reads the same variables as dotenv from random text too', () => {
     const signs = fc.constantFrom(
       ...'AB=\'"`#:\\$ \t\n\r.-',
       'export ',
@@ -82,18 +82,18 @@ describe('reading', () => {
     ['#A=1', undefined],
     ['B="\nA=1\n"', undefined],
     ['A', undefined],
-  ])('takes %j for %j', (content, value) => {
+  ])('reads %j as %j', (content, value) => {
     expect(readVariables(content).get('A')).toBe(value);
   });
 });
 
-/** Node 24 finds variables called `#` or `export A` in some empty assignments; no program asks for those. */
+/** Node 24 reads variables named `#` or `export A` from some empty assignments. No program uses such names. */
 function named(variables: Readonly<Record<string, string | undefined>>) {
   return Object.fromEntries(Object.entries(variables).filter(([variable]) => /^[\w.-]+$/.test(variable)));
 }
 
 describe('writing', () => {
-  test('changes one variable, for dotenv and Node alike, and nothing else', () => {
+  test('changes exactly one variable, for both dotenv and Node', () => {
     fc.assert(
       fc.property(file, name, fc.option(key, { nil: undefined }), (content, variable, value) => {
         const before = latin1(content);
@@ -107,7 +107,7 @@ describe('writing', () => {
     );
   });
 
-  test('twice is as good as once, and taking out what was put in gives the file back', () => {
+  test('is idempotent, and removing an added variable restores the file', () => {
     fc.assert(
       fc.property(file, key, (content, value) => {
         const before = latin1(content);
@@ -129,19 +129,23 @@ describe('writing', () => {
     ['appends with the line end of the file', 'A=0\r\nB=2', 'A=0\r\nB=2\r\nK=new\r\n'],
     ['starts a file', '', 'K=new\n'],
     ['replaces a value over several lines', 'K="one\ntwo"\nA=0\n', 'K=new\nA=0\n'],
-    ['leaves no rest of a former value that had a # in it', 'K=old#rest\n', 'K=new\n'],
-    ['leaves one line of several, the last, which counts', 'K=1\nA=0\nK=2\n#K=3\n', 'A=0\nK=new\n#K=3\n'],
-    ['keeps bytes that are no text', '# \xff\xfe\nA=0\n', '# \xff\xfe\nA=0\nK=new\n'],
+    ['removes the whole former value if it contains a #', 'K=old#rest\n', 'K=new\n'],
+    [
+      'keeps only the last of several lines, which is the effective one',
+      'K=1\nA=0\nK=2\n#K=3\n',
+      'A=0\nK=new\n#K=3\n',
+    ],
+    ['keeps bytes that are not valid text', '# \xff\xfe\nA=0\n', '# \xff\xfe\nA=0\nK=new\n'],
     ['keeps a byte order mark', '\xef\xbb\xbfA=0\n', '\xef\xbb\xbfA=0\nK=new\n'],
-    ['is not pulled up by a backslash before it', 'A=0\\\n', 'A=0\\\n\nK=new\n'],
-    ['does not touch names that begin or end alike', 'MY_K=1\nK_2=2\n', 'MY_K=1\nK_2=2\nK=new\n'],
+    ['is not joined to a preceding line that ends in a backslash', 'A=0\\\n', 'A=0\\\n\nK=new\n'],
+    ['does not change names with the same start or end', 'MY_K=1\nK_2=2\n', 'MY_K=1\nK_2=2\nK=new\n'],
   ])('%s', (_what, before, after) => {
     expect(setVariable(before, 'K', 'new')).toBe(after);
     expect(readVariables(setVariable(before, 'K', undefined)).has('K')).toBe(false);
   });
 });
 
-test('a written key is read back as it was by dotenv, by node --env-file, by sh and by bash', async () => {
+test('a written key is read back unchanged by dotenv, node --env-file, sh and bash', async () => {
   const directory = await temporaryDirectory();
   const values = fc.sample(key, 150);
   values.push(ALPHABET.join(''), '='.repeat(9), '%41%', '-', '--', '@', ':', '/', '.', ',', '+', '1', 'true');

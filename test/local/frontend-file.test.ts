@@ -10,7 +10,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 const copilotkit = findProvider('copilotkit');
 if (copilotkit === undefined) throw new Error('CopilotKit is not in the catalogue.');
 
-test('the frontend’s file may be .env itself: both names are set and taken out in one change', async () => {
+test('the frontend’s file may be .env itself: both variables are set and removed in one change', async () => {
   const directory = await temporaryDirectory();
   const envFile = join(directory, '.env');
   await writeFile(envFile, 'REACT_APP_COPILOTKIT_API_KEY=old\nA=1\n');
@@ -25,7 +25,7 @@ test('the frontend’s file may be .env itself: both names are set and taken out
   expect(await readFile(envFile, 'utf8')).toBe('A=1\n');
 });
 
-test('a browser key that cannot be written leaves no former one in the frontend’s file', async () => {
+test('saving a browser key that cannot be written removes the former key from the frontend’s file', async () => {
   const directory = await temporaryDirectory();
   const frontendFile = join(directory, '.env.local');
   await writeFile(frontendFile, 'VITE_COPILOTKIT_API_KEY=former\nVITE_TITLE=Mine\n');

@@ -17,7 +17,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { withUserKeys } from '../../lib/app.ts';
 import { isUserId } from '../../lib/identity/user-id.ts';
 import { catalogue, providerIds } from '../../lib/providers/catalogue.ts';
-import { json, quotingTheKey } from '../support/answers.ts';
+import { errorQuotingKey, json } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -75,7 +75,7 @@ const save = (provider: string, value: string) =>
 const remove = (provider: string) => call(key, `/api/keys/${provider}`, { method: 'DELETE', token });
 const list = async () => (await (await call(keys, '/api/keys', { token })).json()).keys;
 const content = () => readFile(envFile, 'utf8');
-/** Which key a call to a provider was paid with. */
+/** The key with which a provider call was paid. */
 async function paidWith(): Promise<string | undefined> {
   const response = await call(proxy, '/api/proxy/openai/v1/models', { token });
   await response.text();
@@ -84,7 +84,7 @@ async function paidWith(): Promise<string | undefined> {
 }
 
 describe('saving a key', () => {
-  test('seals it in KV and writes it to .env under the provider’s first variable, and says so', async () => {
+  test('seals it in KV, writes it to .env under the provider’s first variable, and reports both', async () => {
     const value = newProviderKey();
     const response = await save('gemini', value);
     expect(response.status).toBe(201);
@@ -95,7 +95,7 @@ describe('saving a key', () => {
     expect(await list()).toMatchObject([{ provider: 'gemini', envFile: 'written', version: 1 }]);
   });
 
-  test('leaves every other line as it was, and a file that only its owner can read', async () => {
+  test('leaves every other line unchanged, and the file readable only by its owner', async () => {
     const mine = '# my settings\r\nexport DB="a # b"\r\n\r\nEXA_API_KEY=old # from the dashboard\r\nLAST=1';
     await writeFile(envFile, mine, { mode: 0o644 });
     const value = newProviderKey();
@@ -114,7 +114,7 @@ describe('saving a key', () => {
     expect(await readFile(frontendFile, 'utf8')).toBe(`VITE_TITLE=Mine\nVITE_COPILOTKIT_API_KEY=${value}\n`);
   });
 
-  test('that the provider refuses changes no file', async () => {
+  test('changes no file if the provider rejects the key', async () => {
     await writeFile(envFile, 'OPENAI_API_KEY=former\n');
     expect((await save('openai', newProviderKey('refused-'))).status).toBe(422);
     expect(await content()).toBe('OPENAI_API_KEY=former\n');
@@ -135,19 +135,19 @@ describe('saving a key', () => {
     ['a semicolon', 'sk-1;x=2345678'],
     ['a tilde', '~sk-1234567890'],
     ['an exclamation mark', 'sk-1234567890!'],
-  ])('with %s in it keeps it in KV alone, says so, and it is the key that pays', async (_what, value) => {
+  ])('stores a key with %s only in KV, reports that, and uses this key for calls', async (_what, value) => {
     await writeFile(envFile, '# mine\nOPENAI_API_KEY=former\nA=1\n');
     const response = await save('openai', value);
     expect(response.status).toBe(201);
     expect(await response.json()).toMatchObject({ envFile: 'kv-only' });
-    // The former one would be read first.
+    // A former key in the file would be read first.
     expect(await content()).toBe('# mine\nA=1\n');
     expect(await paidWith()).toBe(value);
     expect(await list()).toMatchObject([{ provider: 'openai', envFile: 'kv-only', version: 1 }]);
   });
 
   test.each(['\n', '\r', '\r\n', '\u0085', '\u2028', '\u2029', '\v', '\f', '\0', '\u001b', 'é'])(
-    'with the character %j in it is refused, and there is no second variable',
+    'refuses a key with the character %j and adds no second variable',
     async (character) => {
       await writeFile(envFile, 'A=1\n');
       const response = await save('openai', `sk-1234567890${character}EVIL=1`);
@@ -157,8 +157,8 @@ describe('saving a key', () => {
     },
   );
 
-  test('is refused as a whole where programs read the file differently: nothing is written or stored', async () => {
-    // Node takes the empty comment for an assignment that goes on in the next line.
+  test('is refused if programs would read the file in different ways: nothing is written or stored', async () => {
+    // Node reads the empty comment as an assignment that continues on the next line.
     const odd = "QUOTED=''\n  # = \n";
     await writeFile(envFile, odd);
     const value = newProviderKey();
@@ -172,7 +172,7 @@ describe('saving a key', () => {
     expect(await list()).toEqual([]);
   });
 
-  test('does not follow a symbolic link: the key is in KV alone, and both link and target are as they were', async () => {
+  test('does not follow a symbolic link: the key is stored only in KV, and link and target stay unchanged', async () => {
     const target = join(directory, 'elsewhere');
     await writeFile(target, 'OPENAI_API_KEY=not-ours\n');
     await symlink(target, envFile);
@@ -186,7 +186,7 @@ describe('saving a key', () => {
     expect(await readFile(target, 'utf8')).toBe('OPENAI_API_KEY=not-ours\n');
   });
 
-  test('is refused when the frontend’s file is a symbolic link, before anything is written', async () => {
+  test('is refused before anything is written if the frontend’s file is a symbolic link', async () => {
     const target = join(directory, 'elsewhere');
     await writeFile(target, '');
     await symlink(target, frontendFile);
@@ -198,12 +198,12 @@ describe('saving a key', () => {
     expect(await list()).toEqual([]);
   });
 
-  test('with a directory in the place of the file keeps it in KV alone', async () => {
+  test('stores the key only in KV if the path is a directory', async () => {
     await mkdir(envFile);
     expect(await (await save('openai', newProviderKey())).json()).toMatchObject({ envFile: 'kv-only' });
   });
 
-  test('does not write through a link that waits where the draft goes', async () => {
+  test('does not write through a link at the path of the temporary file', async () => {
     const target = join(directory, 'elsewhere');
     await writeFile(target, 'untouched');
     await symlink(target, join(directory, '.env.userkeys-draft.local'));
@@ -213,7 +213,7 @@ describe('saving a key', () => {
     expect(await content()).toBe(`OPENAI_API_KEY=${value}\n`);
   });
 
-  test('of every provider at once loses none', async () => {
+  test('loses no key if keys of all providers are saved concurrently', async () => {
     const values = providerIds.map((provider) => [provider, newProviderKey()] as const);
     await Promise.all(values.map(([provider, value]) => save(provider, value)));
     const written = dotenv(await content());
@@ -224,7 +224,7 @@ describe('saving a key', () => {
 });
 
 describe('a key in .env', () => {
-  test('comes before the stored one, for every user, and is read anew for each call', async () => {
+  test('takes precedence over the stored one, for every user, and is read again for each call', async () => {
     const [stored, first, second] = [newProviderKey(), newProviderKey(), newProviderKey()];
     await save('openai', stored);
     await writeFile(envFile, `OPENAI_API_KEY='${first}'\n`);
@@ -238,7 +238,7 @@ describe('a key in .env', () => {
     expect(await paidWith()).toBe(stored);
   });
 
-  test('pays for searches, prompts and functions of one’s own', async () => {
+  test('is used for searches, prompts and withUserKeys', async () => {
     const [exa, gemini] = [newProviderKey(), newProviderKey()];
     await writeFile(envFile, `EXA_API_KEY="${exa}"\nGOOGLE_API_KEY=${gemini}\n`);
     await call(search, '/api/search', { method: 'POST', token, json: { query: 'coffee' } });
@@ -249,7 +249,7 @@ describe('a key in .env', () => {
     expect(await withUserKeys(user, async (own) => (await own.get('gemini')).reveal())).toBe(gemini);
   });
 
-  test('alone is listed as such: unverified, and never stored', async () => {
+  test('without a stored key is listed as unverified and never stored', async () => {
     const value = newProviderKey();
     await writeFile(envFile, `GROQ_API_KEY=${value}\n`);
     expect(await list()).toEqual([
@@ -269,30 +269,30 @@ describe('a key in .env', () => {
     expect(described).not.toHaveProperty('key');
   });
 
-  test('that differs from the stored one is the one that is shown', async () => {
+  test('is shown if it differs from the stored one', async () => {
     await save('openai', newProviderKey());
     const byHand = newProviderKey();
     await writeFile(envFile, `OPENAI_API_KEY=${byHand}\n`);
     expect(await list()).toMatchObject([{ hint: byHand.slice(-4), envFile: 'env-only', version: 0 }]);
   });
 
-  test('is checked with its provider when asked', async () => {
+  test('is checked with its provider on request', async () => {
     await writeFile(envFile, `OPENAI_API_KEY=${newProviderKey()}\n`);
     const check = async () => (await call(key, '/api/keys/openai', { method: 'POST', token })).json();
     expect(await check()).toMatchObject({ status: 'valid', envFile: 'env-only' });
-    world.providers.answerNextWith(quotingTheKey(401));
+    world.providers.answerNextWith(errorQuotingKey(401));
     expect(await check()).toMatchObject({ status: 'invalid' });
     world.providers.answerNextWith(json({}, 500));
     expect(await check()).toMatchObject({ status: 'unverified' });
   });
 
-  test('is handed out when it is made for the browser', async () => {
+  test('is returned if it is made for the browser', async () => {
     const value = newProviderKey('ck_pub_');
     await writeFile(envFile, `NEXT_PUBLIC_COPILOTKIT_API_KEY=${value}\n`);
     expect(await (await call(key, '/api/keys/copilotkit', { token })).json()).toMatchObject({ key: value });
   });
 
-  test('is good enough for the onboarding', async () => {
+  test('is sufficient for the onboarding', async () => {
     await writeFile(envFile, `GROQ_API_KEY=${newProviderKey()}\n`);
     const response = await call(onboarding, '/api/onboarding', {
       method: 'PATCH',
@@ -308,21 +308,21 @@ describe('a key in .env', () => {
     ['of two lines', 'OPENAI_API_KEY="one\ntwo"\n'],
     ['not ASCII', 'OPENAI_API_KEY=schlüssel\n'],
     ['in a comment', '#OPENAI_API_KEY=sk-1234567890\n'],
-  ])('that is %s is none: the stored one is used', async (_what, text) => {
+  ])('that is %s is ignored: the stored one is used', async (_what, text) => {
     const stored = newProviderKey();
     await save('openai', stored);
     await writeFile(envFile, text);
     expect(await paidWith()).toBe(stored);
   });
 
-  test('counts, and one in the process environment does not', async () => {
+  test('is used, and one in the process environment is not', async () => {
     const response = await call(proxy, '/api/proxy/mistral/v1/models', { token });
     expect(response.status).toBe(403);
     expect(await response.json()).toMatchObject({ code: 'key_missing' });
   });
 });
 
-test('a file that cannot be read is an error that names the setting, and not "no key"', async () => {
+test('a file that cannot be read is an error that names the setting, not "no key"', async () => {
   await rm(directory, { recursive: true });
   await writeFile(directory, 'a file where the directory should be');
   for (const answer of [
@@ -339,7 +339,7 @@ test('a file that cannot be read is an error that names the setting, and not "no
 });
 
 describe('deleting a key', () => {
-  test('takes it out of KV, of .env under each of its names, and of the frontend’s file', async () => {
+  test('removes it from KV, from .env under each of its names, and from the frontend’s file', async () => {
     await save('copilotkit', newProviderKey('ck_pub_'));
     await writeFile(
       envFile,
@@ -352,7 +352,7 @@ describe('deleting a key', () => {
     expect(await list()).toEqual([]);
   });
 
-  test('of all keys leaves nothing of them, and everything else', async () => {
+  test('removes every key and leaves everything else', async () => {
     await writeFile(envFile, '# mine\nDATABASE_URL=postgres://db\n');
     for (const provider of ['openai', 'exa', 'copilotkit']) await save(provider, newProviderKey());
     expect((await call(keys, '/api/keys', { method: 'DELETE', token })).status).toBe(204);
@@ -361,13 +361,13 @@ describe('deleting a key', () => {
     expect(await list()).toEqual([]);
   });
 
-  test('makes no file where there was none', async () => {
+  test('creates no file if there was none', async () => {
     expect((await remove('openai')).status).toBe(204);
     expect(await readdir(directory)).not.toContain('.env');
   });
 });
 
-test('where the directory is gone a save is refused, and nothing is stored', async () => {
+test('a save is refused and nothing is stored if the directory does not exist', async () => {
   await rm(directory, { recursive: true });
   const response = await save('openai', newProviderKey());
   expect(response.status).toBe(409);

@@ -12,7 +12,7 @@ import { temporaryDirectory } from '../support/temporary-directory.ts';
 const ROOT = join(import.meta.dirname, '../..');
 const printed = z.object({ loaded: z.array(z.string()), answers: z.array(z.string()) });
 
-test('production neither reads nor writes the files, nor loads what could', async () => {
+test('production neither reads nor writes the files, nor loads modules that could', async () => {
   const directory = await temporaryDirectory();
   const envFile = join(directory, '.env');
   const frontendFile = join(directory, 'web.env');
@@ -31,7 +31,7 @@ test('production neither reads nor writes the files, nor loads what could', asyn
   });
   onTestFinished(() => world.close());
 
-  // Under Node's permission model, opening any file outside of the project, or any for writing, throws.
+  // Under Node's permission model, opening a file outside of the project or for writing throws.
   const { stdout } = await promisify(execFile)(
     join(ROOT, 'node_modules/.bin/node'),
     ['--permission', `--allow-fs-read=${ROOT}/*`, join(import.meta.dirname, 'call-in-production.ts')],
@@ -57,7 +57,7 @@ test('production neither reads nor writes the files, nor loads what could', asyn
   expect((await readdir(directory)).sort()).toEqual(['.env', 'web.env']);
 });
 
-test('only local mode is told of files; half of the frontend’s settings stops its start', async () => {
+test('only local mode has env files, and it does not start with only one of the frontend settings', async () => {
   const world = await startWorld({ applyEnv: false });
   onTestFinished(() => world.close());
   const load = (env: Readonly<Record<string, string>>) => loadConfig({ ...world.env, ...env });

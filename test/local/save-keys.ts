@@ -1,6 +1,6 @@
 /**
- * A process of its own that calls the functions, as `vercel dev` starts one for a request: saves new keys of the
- * providers named, all at once, each as often as `SAVES` says.
+ * A separate process that calls the functions, like one that `vercel dev` starts for a request: saves new keys of the
+ * named providers concurrently, `SAVES` times each.
  */
 import { PUT } from '../../api/userkeys.ts';
 import { newProviderKey } from '../support/start-world.ts';

@@ -10,7 +10,7 @@ import { call } from '../support/call.ts';
 import { startWorld } from '../support/start-world.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
-/** Hundreds of changes one after the other, on a machine that may be busy. */
+/** Time for hundreds of sequential changes on a busy machine. */
 const PATIENCE_MS = 120_000;
 
 const NODE = join(import.meta.dirname, '../../node_modules/.bin/node');
@@ -28,7 +28,7 @@ async function exitCode(child: ChildProcess): Promise<unknown> {
   return (await once(child, 'exit'))[0];
 }
 
-test('200 changes at once from four processes lose nothing, of theirs or of what was there', {
+test('200 concurrent changes from four processes lose nothing, neither their own nor existing variables', {
   timeout: PATIENCE_MS,
 }, async () => {
   const path = join(await temporaryDirectory(), '.env');
@@ -44,7 +44,7 @@ test('200 changes at once from four processes lose nothing, of theirs or of what
   expect(content.trimEnd().split('\n')).toHaveLength(202);
 });
 
-test('200 saves at once from four processes are all counted, and .env ends with the keys that KV has', {
+test('200 concurrent saves from four processes are all counted, and .env ends with the same keys as KV', {
   timeout: PATIENCE_MS,
 }, async () => {
   const directory = await temporaryDirectory();
@@ -58,13 +58,13 @@ test('200 saves at once from four processes are all counted, and .env ends with 
 
   const { keys } = await (await call(await import('../../api/userkeys.ts'), '/api/keys', { token })).json();
   expect(keys).toHaveLength(20);
-  // `written`: the key in .env is the very key that is sealed in KV.
+  // `written`: the key in .env is the same key that is sealed in KV.
   for (const key of keys) expect(key).toMatchObject({ envFile: 'written', version: 10, status: 'valid' });
   const written = dotenv(await readFile(join(directory, '.env')));
   expect(Object.keys(written).sort()).toEqual(catalogue.map(({ variables }) => variables[0]).sort());
 });
 
-test('a process killed in the middle of a change leaves the file whole and the lock free', async () => {
+test('a process killed during a change leaves the file complete and the lock free', async () => {
   const directory = await temporaryDirectory();
   const path = join(directory, '.env');
   await writeFile(path, 'MINE=1\n');

@@ -1,6 +1,6 @@
 /**
- * A process of its own that changes an `.env` file: `node write-variables.ts <file> <prefix> <count>` sets that many
- * variables at once. With a count of 0 it takes the lock, prepares a change, says so and hangs.
+ * A separate process that changes an `.env` file: `node write-variables.ts <file> <prefix> <count>` sets that many
+ * variables concurrently. With a count of 0 it takes the lock, prepares a change, prints a line and hangs.
  */
 import { changeEnvFiles } from '../../lib/local/change-env-files.ts';
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { onboardingState } from '../../lib/onboarding/onboarding-schema.ts';
-import { quotingTheKey, reset } from '../support/answers.ts';
+import { errorQuotingKey, reset } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -31,8 +31,8 @@ const state = async () => onboardingState.parse(await (await ask()).json());
 const save = (provider: string, value = newProviderKey()) =>
   call(key, `/api/keys/${provider}`, { method: 'PUT', token, json: { key: value } });
 
-describe('the session of a user', () => {
-  test('is there on the first look: nothing done, and started at that time ever after', async () => {
+describe('a user’s session', () => {
+  test('exists on the first read with every step pending, and keeps that start time', async () => {
     await newUser();
     const first = await state();
     expect(first).toMatchObject({
@@ -49,14 +49,14 @@ describe('the session of a user', () => {
     expect(await state()).toEqual(first);
   });
 
-  test('costs one KV request to read', async () => {
+  test('takes one KV request to read', async () => {
     await newUser();
     const before = world.kv.requests.length;
     await ask();
     expect(world.kv.requests.length - before).toBe(1);
   });
 
-  test('is led through to its end, skipping what may be skipped', async () => {
+  test('can be completed, skipping optional steps', async () => {
     await newUser();
     await save('gemini');
     expect(await (await patch('api-keys', 'completed')).json()).toMatchObject({
@@ -75,7 +75,7 @@ describe('the session of a user', () => {
     expect(await state()).toEqual(end);
   });
 
-  test('starts over on DELETE, and the keys stay', async () => {
+  test('starts again after DELETE, and the keys stay', async () => {
     await newUser();
     await save('exa');
     await patch('api-keys', 'completed', { seen: 1 });
@@ -85,7 +85,7 @@ describe('the session of a user', () => {
     expect((await patch('api-keys', 'completed')).status).toBe(200);
   });
 
-  test('is nobody else’s', async () => {
+  test('is not visible to other users', async () => {
     await newUser();
     await save('exa');
     await patch('api-keys', 'completed', { secret: 'mine' });
@@ -94,13 +94,13 @@ describe('the session of a user', () => {
     expect(await state()).toMatchObject({ progress: 0 });
   });
 
-  test('needs a token', async () => {
+  test('requires a token', async () => {
     expect((await call(onboarding, '/api/onboarding')).status).toBe(401);
   });
 });
 
 describe('the step api-keys', () => {
-  test('is not complete without a key, whatever the page says', async () => {
+  test('cannot be completed without a key, whatever the page sends', async () => {
     await newUser();
     const response = await patch('api-keys', 'completed');
     expect(response.status).toBe(409);
@@ -108,15 +108,15 @@ describe('the step api-keys', () => {
     expect(await state()).toMatchObject({ progress: 0 });
   });
 
-  test('is not complete with a key the provider has since refused', async () => {
+  test('cannot be completed with a key that the provider has since rejected', async () => {
     await newUser();
     await save('openai');
-    world.providers.answerNextWith(quotingTheKey(401));
+    world.providers.answerNextWith(errorQuotingKey(401));
     await call(key, '/api/keys/openai', { method: 'POST', token });
     expect((await patch('api-keys', 'completed')).status).toBe(409);
   });
 
-  test('is complete with a key that could not be checked: an outage at the provider holds nobody up', async () => {
+  test('can be completed with an unverified key, so that an outage of the provider blocks no user', async () => {
     await newUser();
     world.providers.answerNextWith(reset);
     expect(await (await save('openai')).json()).toMatchObject({ status: 'unverified' });
@@ -132,14 +132,14 @@ describe('the step api-keys', () => {
 });
 
 describe('a change', () => {
-  test('of a later step is refused while an earlier one is pending', async () => {
+  test('to a later step is refused while an earlier one is pending', async () => {
     await newUser();
     const response = await patch('finish', 'completed');
     expect(response.status).toBe(409);
     expect(await response.json()).toMatchObject({ code: 'step_out_of_order', currentStep: 'api-keys' });
   });
 
-  test('made again changes nothing and costs one KV request', async () => {
+  test('that is repeated changes nothing and takes one KV request', async () => {
     await newUser();
     await save('exa');
     const first = await (await patch('api-keys', 'completed', { a: 1 })).json();
@@ -149,7 +149,7 @@ describe('a change', () => {
     expect(world.kv.requests.length - before).toBe(2);
   });
 
-  test('of a step done before takes its place, and what came later stays', async () => {
+  test('to a completed step replaces it, and later steps stay', async () => {
     await newUser();
     await save('exa');
     await patch('api-keys', 'completed', { a: 1 });
@@ -164,7 +164,7 @@ describe('a change', () => {
     expect(redone.completedAt).toBe(end.completedAt);
   });
 
-  test('is lost in no tab: of many at once every one is kept', async () => {
+  test('is never lost: every one of many concurrent changes is kept', async () => {
     await newUser();
     await save('exa');
     await patch('api-keys', 'completed');
@@ -190,7 +190,7 @@ describe('a change', () => {
     ['data that is null', { step: 'api-keys', status: 'completed', data: null }, '/data'],
     ['data over 16 KB', { step: 'api-keys', status: 'completed', data: { a: 'é'.repeat(8_192) } }, '/data'],
     ['an unknown field', { step: 'api-keys', status: 'completed', completedAt: 'now' }, ''],
-  ])('with %s is refused, naming the place', async (_what, body, pointer) => {
+  ])('with %s is refused, with a pointer to the field', async (_what, body, pointer) => {
     await newUser();
     await save('exa');
     const response = await ask({ method: 'PATCH', json: body });
@@ -200,13 +200,13 @@ describe('a change', () => {
   });
 
   test.each([
-    ['a number beyond all', '{"n":1e999}', '/data/n'],
-    ['such a number deep inside', '{"l":[0,{"n":-1e999}]}', '/data/l/1/n'],
+    ['a number that JSON cannot represent', '{"n":1e999}', '/data/n'],
+    ['such a number in nested data', '{"l":[0,{"n":-1e999}]}', '/data/l/1/n'],
     ['the name __proto__', '{"__proto__":{"x":1}}', '/data/__proto__'],
-    ['that name deep inside', '{"a":[{"__proto__":1}]}', '/data/a/0/__proto__'],
+    ['that name in nested data', '{"a":[{"__proto__":1}]}', '/data/a/0/__proto__'],
     ['forty levels', `{"a":${'['.repeat(40)}${']'.repeat(40)}}`, '/data'],
     ['twenty thousand levels', `{"a":${'['.repeat(20_000)}${']'.repeat(20_000)}}`, ''],
-  ])('whose data would not come back as it was sent is refused: %s', async (_what, data, pointer) => {
+  ])('with data that cannot be returned unchanged is refused: %s', async (_what, data, pointer) => {
     const body = `{"step":"api-keys","status":"completed","data":${data}}`;
     await newUser();
     await save('exa');
@@ -231,7 +231,7 @@ describe('a change', () => {
     expect(await response.json()).toMatchObject({ code: 'body_too_large' });
   });
 
-  test('keeps every name and value of its data, exactly 16 KB too', async () => {
+  test('keeps every name and value of its data, up to exactly 16 KB', async () => {
     await newUser();
     await save('exa');
     const odd = {
@@ -248,7 +248,7 @@ describe('a change', () => {
   });
 });
 
-test('a damaged record is a step to do again, and hides no other', async () => {
+test('a damaged record makes its step pending and does not hide other steps', async () => {
   await newUser();
   const user = `user_${count}`;
   await save('exa');

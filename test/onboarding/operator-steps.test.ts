@@ -29,7 +29,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-/** An app with these variables and a clock the test moves. */
+/** An app with these variables and a clock that the test controls. */
 async function openApp(
   env: Readonly<Record<string, string>>,
   clock: { now: number } = { now: Date.now() },
@@ -41,7 +41,7 @@ async function openApp(
     after: () => {},
     clock: () => new Date(clock.now),
   });
-  /** Tokens are not what is tested here, and would not be valid at another time. */
+  /** Skips token verification, which is not tested here: tokens are not valid at a faked time. */
   const app = { ...composed, authenticate: async () => user };
   const functions = serveApp(app);
   const onboarding = async (method: string, body?: object) => {
@@ -71,7 +71,7 @@ function newUser() {
 }
 
 describe('an operator’s list of steps', () => {
-  test('is what users go through, in its order, with its titles', async () => {
+  test('defines the steps of users, with its order and titles', async () => {
     const { save, read, change } = await openApp({ ONBOARDING_STEPS: CONTENT_MARKETING });
     await save('gemini');
     await change({ step: 'api-keys', status: 'completed' });
@@ -91,7 +91,7 @@ describe('an operator’s list of steps', () => {
     expect(end.steps[1]).toMatchObject({ title: 'Your website', data: { url: 'https://shop.example' } });
   });
 
-  test('may grow later: who was done has the new step before them, and keeps the rest', async () => {
+  test('may be extended: a user who was done has only the new step pending and keeps the rest', async () => {
     const clock = { now: Date.parse('2026-03-01T10:00:00Z') };
     const { user, save, change } = await openApp({}, clock);
     await save('exa');
@@ -113,34 +113,34 @@ describe('an operator’s list of steps', () => {
   });
 
   test.each([
-    ['not JSON', 'api-keys,try-it'],
-    ['no list', '{"id":"a","title":"A"}'],
+    ['text that is not JSON', 'api-keys,try-it'],
+    ['an object instead of a list', '{"id":"a","title":"A"}'],
     ['an empty list', '[]'],
     ['no title', '[{"id":"sentinel"}]'],
-    ['an id in capitals', '[{"id":"Sentinel","title":"A"}]'],
+    ['an id in upper case', '[{"id":"Sentinel","title":"A"}]'],
     ['an id called __proto__', '[{"id":"__proto__","title":"sentinel"}]'],
     ['a title of two lines', '[{"id":"a","title":"sentinel\\nB"}]'],
     ['the same id twice', '[{"id":"sentinel","title":"A"},{"id":"sentinel","title":"B"}]'],
     ['an unknown field', '[{"id":"a","title":"A","sentinel":true}]'],
-    ['required in words', '[{"id":"a","title":"A","required":"sentinel"}]'],
+    ['"required" as a string', '[{"id":"a","title":"A","required":"sentinel"}]'],
     [
       'twenty-one steps',
       JSON.stringify(Array.from({ length: 21 }, (_, n) => ({ id: `sentinel${n}`, title: 'A' }))),
     ],
-  ])('that has %s stops the start, named by its variable and without its text', (_what, text) => {
-    const problem = complaintAbout({ ONBOARDING_STEPS: text });
+  ])('with %s prevents the start, with an error that names the variable and not its text', (_what, text) => {
+    const problem = configErrorOf({ ONBOARDING_STEPS: text });
     expect(problem.variables).toEqual(['ONBOARDING_STEPS']);
     expect(problem.message.toLowerCase()).not.toContain('sentinel');
   });
 
-  test('says which step is wrong', () => {
+  test('has errors that name the wrong step', () => {
     const text = '[{"id":"a","title":"A"},{"id":"b","title":""}]';
-    expect(complaintAbout({ ONBOARDING_STEPS: text }).message).toContain('step 2: "title"');
+    expect(configErrorOf({ ONBOARDING_STEPS: text }).message).toContain('step 2: "title"');
   });
 });
 
 describe('required providers', () => {
-  test('must each have a usable key; those that do not are named', async () => {
+  test('must each have a usable key, and those without one are named', async () => {
     const { save, change } = await openApp({ ONBOARDING_PROVIDERS: 'gemini, exa' });
     await save('gemini');
     await save('openai');
@@ -157,14 +157,14 @@ describe('required providers', () => {
     });
   });
 
-  test('that no one knows stop the start', () => {
-    const problem = complaintAbout({ ONBOARDING_PROVIDERS: 'gemini,sentinel' });
+  test('that are unknown prevent the start', () => {
+    const problem = configErrorOf({ ONBOARDING_PROVIDERS: 'gemini,sentinel' });
     expect(problem.variables).toEqual(['ONBOARDING_PROVIDERS']);
     expect(problem.message).not.toContain('sentinel');
   });
 });
 
-test('a clock set back never shows an end before the start', async () => {
+test('completedAt is never before startedAt, even if the clock was set back', async () => {
   const clock = { now: Date.parse('2026-03-01T10:00:00Z') };
   const { save, read, change } = await openApp({}, clock);
   await save('exa');
@@ -176,7 +176,7 @@ test('a clock set back never shows an end before the start', async () => {
   expect(await read()).toMatchObject({ progress: 1, startedAt, completedAt: startedAt });
 });
 
-describe('a step decided on a view that is no longer true', () => {
+describe('a step based on an outdated session', () => {
   const record = { v: 1, status: 'completed', doneAt: '2026-03-01T10:00:00.000Z' } as const;
 
   async function openSession() {
@@ -192,7 +192,7 @@ describe('a step decided on a view that is no longer true', () => {
     };
   }
 
-  test('is not written after another tab wrote', async () => {
+  test('is not written after a write from another tab', async () => {
     const { read, write } = await openSession();
     const seen = await read();
     expect(await write(seen, 'a')).toBe('written');
@@ -200,7 +200,7 @@ describe('a step decided on a view that is no longer true', () => {
     expect([...(await read()).done.keys()]).toEqual(['a']);
   });
 
-  test('is not written after the session was started over, and brought as far again', async () => {
+  test('is not written after the session was restarted and has reached the same step again', async () => {
     const { startOver, read, write } = await openSession();
     await write(await read(), 'a');
     const seen = await read();
@@ -211,7 +211,7 @@ describe('a step decided on a view that is no longer true', () => {
     expect([...(await read()).done.keys()]).toEqual(['a']);
   });
 
-  test('is not written after the user was erased, and not even a start is', async () => {
+  test('is not written after the user was erased, and no start time is written either', async () => {
     const { app, user, start, read, write } = await openSession();
     const seen = await read();
     await app.kv.run(combineQueries(markErased(start), deleteSession(user)));
@@ -222,7 +222,7 @@ describe('a step decided on a view that is no longer true', () => {
   });
 });
 
-function complaintAbout(env: Readonly<Record<string, string>>): ConfigError {
+function configErrorOf(env: Readonly<Record<string, string>>): ConfigError {
   try {
     loadConfig({ ...world.env, ...env });
   } catch (error) {

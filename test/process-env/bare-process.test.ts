@@ -1,4 +1,4 @@
-/** The same promises in a plain Node process, without a test runner in it: module systems, order, flags. */
+/** The same guarantees in a plain Node process without a test runner: module systems, import order, flags. */
 import { execFile } from 'node:child_process';
 import {
   copyFileSync,
@@ -47,8 +47,8 @@ async function runProgram(
   return run(process.execPath, [...(options.flags ?? []), file], { env });
 }
 
-describe('a value taken from node:process', () => {
-  it('by an ES import is the view, imported before it was wrapped or after', async () => {
+describe('env imported from node:process', () => {
+  it('by an ES import is the view, whether imported before or after wrapping', async () => {
     writeFileSync(
       join(directory, 'legacy.mjs'),
       `import process, { env } from 'node:process'; import * as all from 'process';
@@ -69,7 +69,7 @@ describe('a value taken from node:process', () => {
     ]);
   });
 
-  it('by require is the view where it is read through process or taken once wrapped, and the real one before', async () => {
+  it('by require is the view if read through process or destructured after wrapping, and the real environment if destructured before', async () => {
     const { stdout } = await runProgram(
       'order.cjs',
       `const { installScopedEnvironment } = require(${JSON.stringify(join(lib, 'process-env/scoped-environment.ts'))});
@@ -82,7 +82,7 @@ describe('a value taken from node:process', () => {
   });
 });
 
-it('works beside --env-file, NODE_DEBUG, NODE_OPTIONS and a time zone set in the environment', async () => {
+it('works with --env-file, NODE_DEBUG, NODE_OPTIONS and a time zone set in the environment', async () => {
   const file = join(directory, 'variables.env');
   writeFileSync(file, 'FROM_FILE=yes\nEXA_API_KEY=of-the-file\n');
   const { stdout, stderr } = await runProgram(
@@ -105,12 +105,12 @@ it('works beside --env-file, NODE_DEBUG, NODE_OPTIONS and a time zone set in the
       env: { TZ: 'UTC', NODE_DEBUG: 'legacy', NODE_OPTIONS: '--no-warnings' },
     },
   );
-  // A scope's own TZ moves no clock of others; outside, Node notices the change as ever.
+  // A TZ set in a scope does not change the time zone of the process. Outside a scope, Node applies the change as usual.
   expect(JSON.parse(stdout)).toEqual(['yes', null, 0, 0, 0, 9]);
   expect(stderr).toContain('heard');
 });
 
-it('keeps the environment out of diagnostic reports, also of those that Node writes for an exception', async () => {
+it('excludes the environment from diagnostic reports, also from those that Node writes for an exception', async () => {
   const { stdout } = await runProgram(
     'report.mjs',
     `import { readFileSync } from 'node:fs';
@@ -154,7 +154,7 @@ it.runIf(existsSync('/proc/self/environ'))(
   },
 );
 
-it('serves two copies of itself in one process, as bundles of two functions are', async () => {
+it('works if two bundles in one process each contain a copy of the module', async () => {
   mkdirSync(join(directory, 'copy/process-env'), { recursive: true });
   for (const file of [
     'secret.ts',
@@ -175,7 +175,7 @@ it('serves two copies of itself in one process, as bundles of two functions are'
   expect(stdout).toBe('the-users operators\n');
 });
 
-it('says so when the environment is locked already', async () => {
+it('throws a clear error if process.env is already non-configurable', async () => {
   const program = `
     Object.defineProperty(process, 'env', { value: process.env, writable: false, configurable: false });
     const { installScopedEnvironment } = await import(${urlOf('process-env/scoped-environment.ts')});
@@ -183,7 +183,7 @@ it('says so when the environment is locked already', async () => {
   await expect(runProgram('locked.mjs', program)).rejects.toThrow('Cannot redefine property: env');
 });
 
-it('says on the edge runtime, at import, that it needs Node', async () => {
+it('throws at import on the edge runtime, naming Node as required', async () => {
   const program = (setup: string) => `
     ${setup}
     import(${urlOf('process-env/scoped-environment.ts')}).catch((error) => console.log(error.message));`;
@@ -197,7 +197,7 @@ it('says on the edge runtime, at import, that it needs Node', async () => {
   }
 });
 
-it('says so in a real edge runtime too', () => {
+it('throws the same error in a real edge runtime', () => {
   const source = readFileSync(join(lib, 'process-env/node-runtime.ts'), 'utf8');
   const script = stripTypeScriptTypes(source).replaceAll('export const', 'const');
   expect(() => new EdgeVM().evaluate(script)).toThrow('withUserEnv needs the Node.js runtime');

@@ -16,7 +16,7 @@ const exampleModule = z.looseObject({
 });
 export type ExampleModule = z.infer<typeof exampleModule>;
 
-/** The named TypeScript examples of a document, as modules beside `lib/`. */
+/** The named TypeScript examples of a document, written as modules next to `lib/`. */
 export function readExamples(document: string) {
   const text = readFileSync(join(root, document), 'utf8');
   const examples = new Map(Array.from(text.matchAll(EXAMPLE), ([, name = '', code = '']) => [name, code]));

@@ -12,7 +12,7 @@ import { inScope, openScope } from './open-scope.ts';
 const users = newProviderKey('sk-user-');
 const operators = newProviderKey('sk-operator-');
 
-/** The environment itself, taken before it is wrapped: what a native reader or a new worker would see. */
+/** The real environment, referenced before wrapping: what native code or a new worker would read. */
 const real = process.env;
 
 beforeAll(() => void installScopedEnvironment());
@@ -24,7 +24,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
-  // Whatever a test did inside a scope, the environment of the process is what it was.
+  // Nothing that a test did inside a scope may change the environment of the process.
   expect(real.OPENAI_API_KEY).toBe(operators);
   expect(real.GEMINI_API_KEY).toBe(operators);
   expect(real.ORDINARY).toBe('as it is');
@@ -32,7 +32,7 @@ afterEach(() => {
 });
 
 describe('reading', () => {
-  it('gives the user’s key inside a scope, through every way to the environment', async () => {
+  it('returns the user’s key inside a scope, through every way to reach the environment', async () => {
     await inScope({ OPENAI_API_KEY: users }, async () => {
       const { OPENAI_API_KEY } = process.env;
       expect(OPENAI_API_KEY).toBe(users);
@@ -47,7 +47,7 @@ describe('reading', () => {
     });
   });
 
-  it('gives undefined, and not the operator’s key, for a provider the user has no key for', async () => {
+  it('returns undefined, not the operator’s key, for a provider without a key of the user', async () => {
     await inScope({ OPENAI_API_KEY: users }, () => {
       expect(process.env.GEMINI_API_KEY).toBeUndefined();
       expect('GEMINI_API_KEY' in process.env).toBe(false);
@@ -56,7 +56,7 @@ describe('reading', () => {
     });
   });
 
-  it('shows ordinary variables as they are', async () => {
+  it('shows ordinary variables unchanged', async () => {
     await inScope({ OPENAI_API_KEY: users }, () => {
       expect(process.env.ORDINARY).toBe('as it is');
       expect(process.env.NOT_SET).toBeUndefined();
@@ -76,7 +76,7 @@ describe('reading', () => {
     expect(real.OUTSIDE).toBeUndefined();
   });
 
-  it('gives an inner scope its own keys, and the outer one its own again', async () => {
+  it('gives a nested scope its own keys, and the outer scope its own keys afterwards', async () => {
     const inner = newProviderKey('sk-inner-');
     await inScope({ OPENAI_API_KEY: users }, async () => {
       await inScope({ OPENAI_API_KEY: inner }, () => expect(process.env.OPENAI_API_KEY).toBe(inner));
@@ -85,7 +85,7 @@ describe('reading', () => {
   });
 });
 
-describe('what lists the environment', () => {
+describe('enumerating the environment', () => {
   const listings: readonly (readonly [string, () => unknown])[] = [
     ['Object.keys', () => Object.keys(process.env)],
     ['Reflect.ownKeys', () => Reflect.ownKeys(process.env)],
@@ -106,7 +106,7 @@ describe('what lists the environment', () => {
     ['a timer made in the scope', () => inspect(unreferencedTimer(), { depth: 9, showHidden: true })],
   ];
 
-  it.each(listings)('%s has no key of the user', async (_name, list) => {
+  it.each(listings)('%s contains no key of the user', async (_name, list) => {
     await inScope({ OPENAI_API_KEY: users }, () => {
       const text = inspect(list(), { depth: 9, maxArrayLength: null, maxStringLength: null });
       expect(text).not.toContain(users);
@@ -114,7 +114,7 @@ describe('what lists the environment', () => {
   });
 
   it.each(listings.filter(([name]) => !/report|process|timer/.test(name)))(
-    '%s has no provider variable at all, not the operator’s either',
+    '%s contains no provider variable at all, not even the operator’s',
     async (_name, list) => {
       await inScope({ OPENAI_API_KEY: users }, () => {
         process.env.EXA_API_KEY = newProviderKey('assigned-');
@@ -125,12 +125,12 @@ describe('what lists the environment', () => {
     },
   );
 
-  it('cannot be cloned itself, as no proxy can', async () => {
+  it('the environment itself cannot be cloned, like any proxy', async () => {
     expect(() => structuredClone(process.env)).toThrow();
     await inScope({ OPENAI_API_KEY: users }, () => expect(() => structuredClone(process.env)).toThrow());
   });
 
-  it('still lists the ordinary variables', async () => {
+  it('ordinary variables are still listed', async () => {
     await inScope({ OPENAI_API_KEY: users }, () => {
       const { OPENAI_API_KEY: _, GEMINI_API_KEY: __, ...ordinary } = real;
       expect({ ...process.env }).toEqual(ordinary);
@@ -142,7 +142,7 @@ describe('what lists the environment', () => {
 });
 
 describe('writing inside a scope', () => {
-  it('changes that scope’s view and nobody else’s', async () => {
+  it('changes only the view of that scope', async () => {
     const other = openScope({ OPENAI_API_KEY: 'other' });
     await inScope({ OPENAI_API_KEY: users }, () => {
       process.env.OPENAI_API_KEY = 'mine';
@@ -163,7 +163,7 @@ describe('writing inside a scope', () => {
     expect(process.env.PATH).toBeDefined();
   });
 
-  it('keeps apart what is deleted, defined and assigned as a whole', async () => {
+  it('isolates deletes, definitions and Object.assign', async () => {
     await inScope({ OPENAI_API_KEY: users, EXA_API_KEY: users }, () => {
       delete process.env.OPENAI_API_KEY;
       expect(process.env.OPENAI_API_KEY).toBeUndefined();
@@ -178,7 +178,7 @@ describe('writing inside a scope', () => {
     });
   });
 
-  it('runs the old approach, save, set and restore, to the old result', async () => {
+  it('supports the old pattern of saving, setting and restoring a variable', async () => {
     await inScope({}, async () => {
       const saved = process.env.OPENAI_API_KEY;
       process.env.OPENAI_API_KEY = 'set by the old code';
@@ -190,7 +190,7 @@ describe('writing inside a scope', () => {
     });
   });
 
-  it('turns values into text and refuses what Node refuses, with the same error', async () => {
+  it('converts values to strings and rejects what Node rejects, with the same error', async () => {
     const odd = [undefined, null, 1, true, ['a', 'b'], { a: 1 }];
     const throwers: readonly (() => unknown)[] = [
       () => Reflect.set(process.env, 'ADDED', Symbol('x')),
@@ -210,7 +210,7 @@ describe('writing inside a scope', () => {
     for (const thrower of throwers) expect(thrower).toThrow(TypeError);
   });
 
-  it('takes any name: numbers, an empty one, __proto__, constructor', async () => {
+  it('accepts any name: numbers, the empty name, __proto__, constructor', async () => {
     await inScope({}, () => {
       for (const name of ['7', 'with space', '__proto__', 'constructor', 'toString']) {
         process.env[name] = 'text';
@@ -223,7 +223,7 @@ describe('writing inside a scope', () => {
     expect(Object.keys(process.env)).not.toContain('__proto__');
   });
 
-  it('lets an object inherit from the environment, as code does to add a variable for a child', async () => {
+  it('supports an object that inherits from the environment to add a variable for a child process', async () => {
     await inScope({ OPENAI_API_KEY: users }, () => {
       const inheriting = Object.create(process.env);
       inheriting.ADDED = 'x';
@@ -235,14 +235,14 @@ describe('writing inside a scope', () => {
     });
   });
 
-  it('does not let one request change the prototype for all', async () => {
+  it('does not let one request change the prototype for all requests', async () => {
     await inScope({}, () => {
       expect(Reflect.setPrototypeOf(process.env, { ADDED: 'x' })).toBe(false);
     });
     expect(process.env.ADDED).toBeUndefined();
   });
 
-  it('keeps what Node reads in a file of variables to the scope', async () => {
+  it('limits variables loaded by process.loadEnvFile to the scope', async () => {
     const file = join(await temporaryDirectory(), '.env');
     writeFileSync(file, 'ADDED=from the file\nORDINARY=from the file\nOPENAI_API_KEY=from the file\n');
     await inScope({ OPENAI_API_KEY: users }, () => {
@@ -258,15 +258,15 @@ describe('writing inside a scope', () => {
   });
 });
 
-describe('replacing the environment as a whole', () => {
-  it('inside a scope is seen by that scope alone', async () => {
+describe('replacing the whole environment', () => {
+  it('inside a scope affects only that scope', async () => {
     const other = openScope({ OPENAI_API_KEY: 'other' });
     await inScope({ OPENAI_API_KEY: users }, async () => {
       process.env = { ...process.env, ADDED: 'x', NUMBER: `${1}` };
       await nextTurn();
       expect(process.env.ADDED).toBe('x');
       expect(env.ADDED).toBe('x');
-      // The spread has no keys in it; the code that reads one goes on working all the same.
+      // The spread contains no keys, but code that reads one still gets it.
       expect(process.env.OPENAI_API_KEY).toBe(users);
       expect(process.env.GEMINI_API_KEY).toBeUndefined();
       other.run(() => {
@@ -282,7 +282,7 @@ describe('replacing the environment as a whole', () => {
     expect(process.env.OPENAI_API_KEY).toBe(operators);
   });
 
-  it('and putting the saved one back restores what was there before', async () => {
+  it('and assigning the saved environment restores the former state', async () => {
     await inScope({ OPENAI_API_KEY: users }, () => {
       process.env.ADDED = 'before';
       const saved = process.env;
@@ -297,7 +297,7 @@ describe('replacing the environment as a whole', () => {
     });
   });
 
-  it('cannot be forced: the property is neither redefined nor deleted', async () => {
+  it('cannot bypass the view: the property can be neither redefined nor deleted', async () => {
     await inScope({ OPENAI_API_KEY: users }, () => {
       expect(() => Object.defineProperty(process, 'env', { value: {} })).toThrow(TypeError);
       expect(Reflect.deleteProperty(process, 'env')).toBe(false);
@@ -305,7 +305,7 @@ describe('replacing the environment as a whole', () => {
     });
   });
 
-  it('by way of globalThis.process is seen by that scope alone too', async () => {
+  it('through globalThis.process affects only that scope', async () => {
     const other = openScope({ OPENAI_API_KEY: 'other' });
     const { process: genuine } = globalThis;
     const scope = openScope({ OPENAI_API_KEY: users });
@@ -320,7 +320,7 @@ describe('replacing the environment as a whole', () => {
     scope.run(() => expect(process.env.OPENAI_API_KEY).toBeUndefined());
   });
 
-  it('outside a scope is what it always was', () => {
+  it('outside a scope works as in Node', () => {
     const saved = process.env;
     process.env = { OPENAI_API_KEY: operators, ONLY: 'this' };
     expect({ ...process.env }).toEqual({ OPENAI_API_KEY: operators, ONLY: 'this' });
@@ -340,7 +340,7 @@ describe('replacing the environment as a whole', () => {
   it.each([
     ['a proxy around it', () => new Proxy(process.env, {})],
     ['an object that inherits from it', () => Object.create(process.env)],
-  ])('outside a scope by %s still gives each scope its view', (_name, wrap) => {
+  ])('outside a scope by %s still gives each scope its own view', (_name, wrap) => {
     const saved = process.env;
     process.env = wrap();
     expect(process.env.ORDINARY).toBe('as it is');
@@ -356,8 +356,8 @@ describe('replacing the environment as a whole', () => {
   });
 });
 
-describe('when the scope has ended', () => {
-  it('late callbacks read undefined: no key, no other user’s, not the operator’s', async () => {
+describe('after the scope has ended', () => {
+  it('late callbacks read undefined: no key of this user, another user or the operator', async () => {
     const scope = openScope({ OPENAI_API_KEY: users });
     const late: (() => unknown)[] = [];
     let interval: unknown = 'not yet';
@@ -389,7 +389,7 @@ describe('when the scope has ended', () => {
     expect(JSON.stringify(copy)).not.toContain(users);
   });
 
-  it('ends what a replaced environment of the request reads, too', () => {
+  it('a replaced environment of the request reads undefined too', () => {
     const scope = openScope({ OPENAI_API_KEY: users });
     scope.run(() => {
       const saved = process.env;
@@ -403,7 +403,7 @@ describe('when the scope has ended', () => {
   });
 });
 
-it('wraps the process once: a second installation is the first', () => {
+it('wraps the process once: a second installation returns the first', () => {
   const view = process.env;
   expect(installScopedEnvironment()).toBe(installScopedEnvironment());
   expect(process.env).toBe(view);

@@ -1,4 +1,4 @@
-/** One request's failing stream must not take the process down: in a plain Node process, where it would. */
+/** One request's failing stream must not end the process. Runs in a plain Node process, where a rejection would. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -14,7 +14,7 @@ const urlOf = (path: string) => JSON.stringify(pathToFileURL(join(root, path)).h
 const directory = mkdtempSync(join(tmpdir(), 'failing-stream-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** Serves streams that fail, each in its own way; `/unread` is a host that drops the answer. */
+/** Serves streams that fail in different ways. `/unread` emulates a host that never reads the response. */
 const PROGRAM = `
   import { setImmediate as nextTurn } from 'node:timers/promises';
   import { createWebServer } from ${urlOf('dev/http/create-web-server.ts')};
@@ -42,7 +42,9 @@ const PROGRAM = `
   console.log(await listen(server), await world.tokenFor('anna'));
 `;
 
-it('a stream that fails, read or not, leaves the process serving others', { timeout: 60_000 }, async () => {
+it('a failing stream, read or not, does not stop the process from serving other requests', {
+  timeout: 60_000,
+}, async () => {
   const file = join(directory, 'serve.mjs');
   writeFileSync(file, PROGRAM);
   const child = spawn(process.execPath, [file], { env: { PATH: process.env.PATH } });

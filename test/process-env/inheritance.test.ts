@@ -1,4 +1,4 @@
-/** What a request hands on to other processes and threads: never a user's key, nor the operator's. */
+/** Child processes and workers started by a request never inherit a key of a user or of the operator. */
 
 import { exec, execFile, fork, spawn, spawnSync } from 'node:child_process';
 import cluster from 'node:cluster';
@@ -30,7 +30,7 @@ beforeAll(() => {
   installScopedEnvironment();
 });
 
-/** Each way to start a process with the environment of the code that starts it, and what that process saw. */
+/** Each way to start a process that inherits the environment, and the environment that the process saw. */
 const children: readonly (readonly [string, () => Promise<string>])[] = [
   ['spawn', () => text(spawn(node, ['-e', DUMP]).stdout)],
   ['spawn with process.env', () => text(spawn(node, ['-e', DUMP], { env: process.env }).stdout)],
@@ -60,21 +60,21 @@ const children: readonly (readonly [string, () => Promise<string>])[] = [
 ];
 
 describe.each(children)('%s', (_name, start) => {
-  it('started in a scope inherits the ordinary variables and no provider’s', async () => {
+  it('started in a scope inherits ordinary variables and no provider variables', async () => {
     const seen = await inScope({ OPENAI_API_KEY: users }, start);
     expect(seen).toContain('inherited');
     expect(seen).not.toContain(users);
     expect(seen).not.toContain(operators);
   });
 
-  it('started outside a scope inherits the environment as it is', async () => {
+  it('started outside a scope inherits the environment unchanged', async () => {
     const seen = await start();
     expect(seen).toContain('inherited');
     expect(seen).toContain(operators);
   });
 });
 
-it('a key for a child is handed over by name', async () => {
+it('a key can be passed to a child process explicitly by name', async () => {
   const seen = await inScope({ OPENAI_API_KEY: users }, () => {
     const { OPENAI_API_KEY } = process.env;
     return text(spawn(node, ['-e', DUMP], { env: { ...process.env, OPENAI_API_KEY } }).stdout);
@@ -82,7 +82,7 @@ it('a key for a child is handed over by name', async () => {
   expect(JSON.parse(seen)).toMatchObject({ OPENAI_API_KEY: users, ORDINARY: 'inherited' });
 });
 
-it('a worker’s own environment is its own, and its other options stay', async () => {
+it('a worker’s own env option is used, and its other options are kept', async () => {
   const seen = await inScope({}, () => {
     process.env.ORDINARY = 'of this request';
     const code = 'const w = require("worker_threads"); w.parentPort.postMessage([w.workerData, process.env])';

@@ -1,4 +1,4 @@
-/** Runs docs/legacy.md: what it promises, what it calls unsafe and why, and each way out. */
+/** Runs the examples of docs/legacy.md: its guarantees, the patterns it calls unsafe, and each safe alternative. */
 import { EventEmitter, once } from 'node:events';
 import { createServer } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -46,7 +46,7 @@ async function ask({ POST }: ExampleModule, user: string, body = 'a question'): 
   return response.text();
 }
 
-/** Whose keys paid at the provider, in order. */
+/** The owners of the keys that the provider charged, in order. */
 const paidWith = () => world.calls.map(({ credential }) => credential);
 
 describe('the phases', () => {
@@ -75,14 +75,14 @@ describe('the phases', () => {
 });
 
 describe('a client at module level', () => {
-  it('that is built while the module loads is the operator’s, for everybody', async () => {
+  it('that is built while the module loads uses the operator’s key for every user', async () => {
     const module = await load('client-at-load-unsafe');
     await ask(module, 'anna');
     await ask(module, 'ben');
     expect(paidWith()).toEqual([operators, operators]);
   });
 
-  it('that is kept is the first caller’s, for everybody', async () => {
+  it('that is kept uses the first caller’s key for every user', async () => {
     const module = await load('client-kept-unsafe');
     await ask(module, 'anna');
     await ask(module, 'ben');
@@ -90,14 +90,14 @@ describe('a client at module level', () => {
   });
 });
 
-it('a variable read while the module loads is the operator’s', async () => {
+it('a variable that is read while the module loads has the operator’s value', async () => {
   expect(await ask(await load('read-at-load-unsafe'), 'anna')).toBe(`paid with ${operators}`);
 });
 
 it.each([
   ['memoised-unsafe', anna],
   ['memoised-safe', ben],
-])('a remembered result: %s', async (name, payer) => {
+])('a memoised result: %s', async (name, payer) => {
   const module = await load(name);
   expect(await ask(module, 'anna')).toBe(`a question paid with ${anna}`);
   expect(await ask(module, 'ben')).toBe(`a question paid with ${payer}`);
@@ -108,7 +108,7 @@ it.each([
   ['queue-safe', ben],
 ])('a work queue: %s', async (name, payer) => {
   const module = await load(name);
-  // Anna’s job stays under way at the provider until Ben’s is in the queue behind it.
+  // Anna’s job waits at the provider until Ben’s job is in the queue after it.
   const course = new EventEmitter();
   world.providers.answerNextWith(async (_call, outgoing) => {
     course.emit('under way');
@@ -154,10 +154,10 @@ it.each([
   expect(await ask(module, 'ben')).toBe(`paid with ${payer}`);
 });
 
-it('what a request assigns itself, it reads', async () => {
+it('a request reads the values that it assigned itself', async () => {
   expect(await ask(await load('assigned-unsafe'), 'anna')).toBe('paid with the key of a deployed file');
 });
 
-it('has shown every example of the page', () => {
+it('every example of the page was run', () => {
   expect([...shown].sort()).toEqual(examples.names.toSorted());
 });

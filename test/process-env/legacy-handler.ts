@@ -1,6 +1,6 @@
 /**
- * A handler as the old system had many: it knows of no scope, no wrapper and no user, and reads its key from
- * the environment wherever it happens to need it. Every read is noted.
+ * A typical handler of the old system: it has no code for scopes, wrappers or users, and reads its key from the
+ * environment wherever it needs it. Every read is recorded.
  */
 import { EventEmitter, once } from 'node:events';
 import { env } from 'node:process';
@@ -11,7 +11,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 export type LegacyHandler = (request: Request) => Promise<Response>;
 
 /**
- * Answers with a stream of the keys it has read, one a line. `call` makes an outgoing request.
+ * Answers with a stream of the keys it has read, one per line. `call` makes an outgoing request.
  */
 export function createLegacyHandler(call: () => Promise<Response>): LegacyHandler {
   return async (request) => {
@@ -40,8 +40,8 @@ export function createLegacyHandler(call: () => Promise<Response>): LegacyHandle
   };
 }
 
-/** The old approach: the user's key in the environment of the process for the time of a request. */
-export function withSavedSetRestored(
+/** The old pattern: the user's key is in the process environment during a request. */
+export function withSaveSetRestore(
   handler: LegacyHandler,
   keyOf: (request: Request) => string,
 ): LegacyHandler {
@@ -115,7 +115,7 @@ async function readInWebStreams(read: () => void): Promise<void> {
   for await (const _chunk of source.pipeThrough(transform)) read();
 }
 
-/** Goes on reading while the answer is sent. */
+/** Keeps reading the key while the response is sent. */
 function linesOf(reads: (string | undefined)[], read: () => void): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let rounds = 0;

@@ -1,14 +1,14 @@
-/** Ten thousand overlapping requests of a hundred users in one process, from their tokens to their answers. */
+/** Ten thousand overlapping requests of a hundred users in one process, from token to response. */
 import { createServer } from 'node:http';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { closeServer, LOOPBACK, listen } from '../../dev/http/listen.ts';
 import { call as callFunction, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
-import { createLegacyHandler, type LegacyHandler, withSavedSetRestored } from './legacy-handler.ts';
+import { createLegacyHandler, type LegacyHandler, withSaveSetRestore } from './legacy-handler.ts';
 
 const REQUESTS = 10_000;
-/** Verifying, fetching keys and calling out go in groups; in the handler all requests overlap. */
+/** Verification, key reads and provider calls run in batches; in the handler all requests overlap. */
 const ENTERING_AT_A_TIME = 50;
 const OUTGOING_AT_A_TIME = 200;
 
@@ -28,7 +28,7 @@ beforeAll(async () => {
   const endpoint: HandlerModule = await import('../../api/userkeys.ts');
   for (const user of users) {
     const { name, key } = user;
-    // Ten thousand requests may take longer than the minute that a token otherwise has.
+    // Ten thousand requests may take longer than the default token lifetime of one minute.
     user.token = await world.tokenFor(name, { exp: Math.floor(Date.now() / 1000) + 600 });
     const saving = { method: 'PUT', token: user.token, json: { key } };
     expect((await callFunction(endpoint, '/api/keys/openai', saving)).status).toBe(201);
@@ -41,7 +41,7 @@ afterAll(async () => {
 
 let free = OUTGOING_AT_A_TIME;
 const waiting: (() => void)[] = [];
-async function callOut(): Promise<Response> {
+async function callProvider(): Promise<Response> {
   if (free === 0) await new Promise<void>((resolve) => waiting.push(resolve));
   else free -= 1;
   const response = await fetch(origin);
@@ -51,10 +51,10 @@ async function callOut(): Promise<Response> {
   return response;
 }
 
-/** The handler waits for its request's body before it goes on, so `open` decides when that is. */
-const legacy = createLegacyHandler(callOut);
+/** The handler waits for its request body, so `open` decides when it continues. */
+const legacy = createLegacyHandler(callProvider);
 
-/** Lets every request get into the handler before any goes on, and counts reads that gave right and wrong keys. */
+/** Waits until every request is in the handler before any continues, and counts reads of correct and wrong keys. */
 async function overlap(wrap: (handler: LegacyHandler) => LegacyHandler) {
   let inHandler = 0;
   let open = () => {};
@@ -101,15 +101,17 @@ async function overlap(wrap: (handler: LegacyHandler) => LegacyHandler) {
   return { right, wrong };
 }
 
-it('every read of every request gives the caller’s own key', { timeout: 180_000 }, async () => {
+it('every read in every request returns the caller’s own key', { timeout: 180_000 }, async () => {
   const { withUserEnv } = await import('../../lib/process-env/with-user-env.ts');
   const { right, wrong } = await overlap((handler) => withUserEnv(handler));
   expect(wrong).toBe(0);
   expect(right).toBeGreaterThan(30 * REQUESTS);
 });
 
-it('the same handler under save, set and restore reads other users’ keys', { timeout: 180_000 }, async () => {
+it('the same handler with the old pattern of saving, setting and restoring reads other users’ keys', {
+  timeout: 180_000,
+}, async () => {
   const keyOf = (request: Request) => request.headers.get('x-key') ?? '';
-  const { wrong } = await overlap((handler) => withSavedSetRestored(handler, keyOf));
+  const { wrong } = await overlap((handler) => withSaveSetRestore(handler, keyOf));
   expect(wrong).toBeGreaterThan(REQUESTS);
 });

@@ -1,4 +1,4 @@
-/** The official SDKs, constructed in a scope without a key argument, call with the caller's key. */
+/** The official SDKs, constructed in a scope without a key argument, use the caller's key. */
 import Anthropic from '@anthropic-ai/sdk';
 import { GoogleGenAI } from '@google/genai';
 import OpenAI from 'openai';
@@ -21,9 +21,9 @@ beforeAll(async () => {
   }
   world = await startWorld();
   process.env.GOOGLE_GEMINI_BASE_URL = world.env.GEMINI_BASE_URL;
-  // Without a key this SDK looks for the machine's own Google account, over the network.
+  // Without a key this SDK looks up the machine's own Google account over the network.
   process.env.METADATA_SERVER_DETECTION = 'none';
-  // They say that several variables of theirs are set, which is so.
+  // The SDKs warn that several of their variables are set, which is intended here.
   vi.spyOn(console, 'warn').mockReturnValue();
   vi.spyOn(console, 'debug').mockReturnValue();
   ({ withUserEnv } = await import('../../lib/process-env/with-user-env.ts'));
@@ -38,7 +38,7 @@ beforeAll(async () => {
 beforeEach(() => world.providers.reset());
 afterAll(() => world.close());
 
-/** Each SDK as code of the old system uses it, and an answer that its provider could give. */
+/** Each SDK as the old system's code uses it, with a realistic provider answer. */
 const sdks: readonly {
   readonly provider: ProviderId;
   readonly answer: unknown;
@@ -66,26 +66,29 @@ const sdks: readonly {
   },
 ];
 
-it.each(sdks)('$provider, for callers who overlap', async ({ provider, answer, ask }) => {
-  world.providers.answerWith(json(answer), provider);
-  const handler = withUserEnv(async (_request: Request, user: string) => {
-    await ask(user);
-    return new Response('done');
-  });
-  const answers = await Promise.all(
-    users.map(async (user) => {
-      const headers = { authorization: `Bearer ${await world.tokenFor(user)}` };
-      return handler(new Request('http://127.0.0.1/', { headers }), user);
-    }),
-  );
-  expect(answers.map(({ status }) => status)).toEqual(users.map(() => 200));
-  expect(world.calls).toHaveLength(users.length);
-  for (const made of world.calls) {
-    await made.received;
-    const user = users.find((name) => made.body().toString().includes(`"${name}"`));
-    expect(credentialsOf(made)).toEqual([keys.get(user ?? '')]);
-  }
-});
+it.each(sdks)(
+  '$provider uses each caller’s own key for overlapping callers',
+  async ({ provider, answer, ask }) => {
+    world.providers.answerWith(json(answer), provider);
+    const handler = withUserEnv(async (_request: Request, user: string) => {
+      await ask(user);
+      return new Response('done');
+    });
+    const answers = await Promise.all(
+      users.map(async (user) => {
+        const headers = { authorization: `Bearer ${await world.tokenFor(user)}` };
+        return handler(new Request('http://127.0.0.1/', { headers }), user);
+      }),
+    );
+    expect(answers.map(({ status }) => status)).toEqual(users.map(() => 200));
+    expect(world.calls).toHaveLength(users.length);
+    for (const made of world.calls) {
+      await made.received;
+      const user = users.find((name) => made.body().toString().includes(`"${name}"`));
+      expect(credentialsOf(made)).toEqual([keys.get(user ?? '')]);
+    }
+  },
+);
 
 it.each(sdks)(
   '$provider, for a caller without a key, has no key to fall back to',
@@ -101,7 +104,7 @@ it.each(sdks)(
   },
 );
 
-/** Every credential of a call, in whichever header. */
+/** Every credential of a call, in any header. */
 function credentialsOf({ headers }: RecordedCall): readonly string[] {
   const sent = [
     headers.authorization?.replace('Bearer ', ''),

@@ -18,7 +18,7 @@ let keysEndpoint: HandlerModule;
 const operators = newProviderKey('sk-operator-');
 const anna = newProviderKey('sk-anna-');
 const ben = newProviderKey('sk-ben-');
-/** For what is written after an answer, on a machine that is busy. */
+/** Time for writes after the response, on a busy machine. */
 const WAITING = { timeout: 20_000 };
 
 beforeAll(async () => {
@@ -46,7 +46,7 @@ async function requestOf(user: string, init: RequestInit = {}): Promise<Request>
 }
 
 describe('a Web handler', () => {
-  it('reads its caller’s keys, all names of a provider, and nobody’s for other providers', async () => {
+  it('reads its caller’s keys under all variable names of a provider, and undefined for other providers', async () => {
     const handler = withUserEnv(async () => {
       await nextTurn();
       const { OPENAI_API_KEY, GEMINI_API_KEY, GOOGLE_API_KEY, GOOGLE_GENERATIVE_AI_API_KEY } = env;
@@ -61,14 +61,14 @@ describe('a Web handler', () => {
     expect(process.env.OPENAI_API_KEY).toBe(operators);
   });
 
-  it('costs one KV request', async () => {
+  it('makes one KV request', async () => {
     const handler = withUserEnv(() => Response.json(process.env.OPENAI_API_KEY));
     const before = requestsBeforeResponses(world);
     expect(await (await handler(await requestOf('anna'))).json()).toBe(anna);
     expect(requestsBeforeResponses(world) - before).toBe(1);
   });
 
-  it('keeps callers apart that overlap', async () => {
+  it('isolates overlapping callers', async () => {
     const handler = withUserEnv(async (_request: Request, turns: number) => {
       for (let turn = 0; turn < turns; turn += 1) await nextTurn();
       return new Response(process.env.OPENAI_API_KEY);
@@ -80,11 +80,11 @@ describe('a Web handler', () => {
     expect(answers).toEqual([anna, ben, '', ben, anna]);
   });
 
-  it('keeps its scope while its answer streams, and no longer', async () => {
+  it('keeps its scope until its response has streamed', async () => {
     const late: (string | undefined)[] = [];
     let readLate = () => {};
     const handler = withUserEnv(() => {
-      readLate = bound(() => late.push(process.env.OPENAI_API_KEY));
+      readLate = bindToScope(() => late.push(process.env.OPENAI_API_KEY));
       let chunks = 0;
       const body = new ReadableStream({
         async pull(controller) {
@@ -108,7 +108,7 @@ describe('a Web handler', () => {
     expect(late).toEqual([anna, undefined]);
   });
 
-  it('makes each chunk in its scope, however slowly the chunks are taken', async () => {
+  it('produces each chunk in its scope, however slowly the chunks are read', async () => {
     const handler = withUserEnv(() => {
       const encoder = new TextEncoder();
       const pull = (controller: ReadableStreamDefaultController<Uint8Array>) =>
@@ -124,11 +124,11 @@ describe('a Web handler', () => {
     await reader?.cancel();
   });
 
-  it('ends the scope of a stream that is given up, and tells its source', async () => {
+  it('ends the scope of a cancelled stream and cancels its source', async () => {
     const seen: unknown[] = [];
     let readLate = () => {};
     const handler = withUserEnv(() => {
-      readLate = bound(() => seen.push(process.env.OPENAI_API_KEY));
+      readLate = bindToScope(() => seen.push(process.env.OPENAI_API_KEY));
       const body = new ReadableStream({
         async pull(controller) {
           await nextTurn();
@@ -144,10 +144,10 @@ describe('a Web handler', () => {
     expect(seen).toEqual(['gone', anna, undefined]);
   });
 
-  it('passes on a stream’s failure, and ends its scope', async () => {
+  it('forwards a stream’s error and ends the scope', async () => {
     let readLate = (): unknown => 'not set';
     const handler = withUserEnv(() => {
-      readLate = bound(() => process.env.OPENAI_API_KEY);
+      readLate = bindToScope(() => process.env.OPENAI_API_KEY);
       const body = new ReadableStream({
         async pull() {
           await nextTurn();
@@ -161,10 +161,10 @@ describe('a Web handler', () => {
     expect(readLate()).toBeUndefined();
   });
 
-  it('ends the scope of a stream that fails, though nobody reads it', async () => {
+  it('ends the scope of a failing stream that is never read', async () => {
     let readLate = (): unknown => 'not set';
     const handler = withUserEnv(() => {
-      readLate = bound(() => process.env.OPENAI_API_KEY);
+      readLate = bindToScope(() => process.env.OPENAI_API_KEY);
       return new Response(new ReadableStream({ pull: () => Promise.reject(new Error('source failed')) }));
     });
     await handler(await requestOf('anna'));
@@ -177,10 +177,10 @@ describe('a Web handler', () => {
     ['no body', () => new Response(null, { status: 204 })],
     ['an empty body', () => new Response('')],
     ['a finished stream', () => new Response(new Blob(['x']).stream())],
-  ])('with an answer of %s ends its scope at once, read or not', async (_name, respond) => {
+  ])('ends its scope at once for a response with %s, read or not', async (_name, respond) => {
     let readLate = (): unknown => 'not set';
     const handler = withUserEnv(() => {
-      readLate = bound(() => process.env.OPENAI_API_KEY);
+      readLate = bindToScope(() => process.env.OPENAI_API_KEY);
       return respond();
     });
     const response = await handler(await requestOf('anna'));
@@ -190,10 +190,10 @@ describe('a Web handler', () => {
     expect([got.status, ...got.headers]).toEqual([expected.status, ...expected.headers]);
   });
 
-  it('that throws, throws; and its scope is over', async () => {
+  it('forwards an exception and ends its scope', async () => {
     let readLate = (): unknown => 'not set';
     const handler = withUserEnv(async () => {
-      readLate = bound(() => process.env.OPENAI_API_KEY);
+      readLate = bindToScope(() => process.env.OPENAI_API_KEY);
       await nextTurn();
       throw new Error('of the handler');
     });
@@ -225,7 +225,7 @@ describe('a Node handler', () => {
     };
   }
 
-  it('reads its caller’s key, in listeners on its request and response too', async () => {
+  it('reads its caller’s key, also in listeners on its request and response', async () => {
     const seen: unknown[] = [];
     const read = () => seen.push(process.env.OPENAI_API_KEY);
     const ask = await serve((request, response) => {
@@ -243,7 +243,7 @@ describe('a Node handler', () => {
     expect(seen).toEqual([ben, ben, ben, ben, ben]);
   });
 
-  it('reads its caller’s key in listeners that the connection calls: late body, early leave', async () => {
+  it('reads its caller’s key in listeners that the connection calls: a late body, an early disconnect', async () => {
     const seen: unknown[] = [];
     const read = () => seen.push(process.env.OPENAI_API_KEY);
     let sendRest = () => {};
@@ -268,7 +268,7 @@ describe('a Node handler', () => {
     expect(seen).toEqual([ben, ben, ben]);
   });
 
-  it('keeps callers apart on one connection, one after the other and at once', async () => {
+  it('isolates callers on one connection, both sequential and concurrent', async () => {
     const ask = await serve(async (_request, response) => {
       await nextTurn();
       response.write(process.env.OPENAI_API_KEY ?? 'none');
@@ -286,12 +286,12 @@ describe('a Node handler', () => {
     expect(answers).toEqual([anna, ben, anna]);
   });
 
-  it('keeps its scope until the response is closed and the handler is done, and no longer', async () => {
+  it('keeps its scope until the response has closed and the handler has returned', async () => {
     const seen: unknown[] = [];
     let readLate = (): unknown => 'not set';
     let done = false;
     const ask = await serve(async (_request, response) => {
-      readLate = bound(() => process.env.OPENAI_API_KEY);
+      readLate = bindToScope(() => process.env.OPENAI_API_KEY);
       response.end();
       await new Promise((resolve) => response.once('close', resolve));
       await nextTurn();
@@ -305,10 +305,10 @@ describe('a Node handler', () => {
     expect(readLate()).toBeUndefined();
   });
 
-  it('ends its scope when the caller leaves', async () => {
+  it('ends its scope when the caller disconnects', async () => {
     let readLate = (): unknown => 'not set';
     const ask = await serve((_request, response) => {
-      readLate = bound(() => process.env.OPENAI_API_KEY);
+      readLate = bindToScope(() => process.env.OPENAI_API_KEY);
       response.write('first');
     });
     const leaving = new AbortController();
@@ -319,10 +319,10 @@ describe('a Node handler', () => {
     await until(() => readLate() === undefined);
   });
 
-  it('that throws, throws; and its scope is over once the answer is', async () => {
+  it('forwards an exception and ends its scope with the response', async () => {
     let readLate = (): unknown => 'not set';
     const ask = await serve(async () => {
-      readLate = bound(() => process.env.OPENAI_API_KEY);
+      readLate = bindToScope(() => process.env.OPENAI_API_KEY);
       throw new Error('of the handler');
     });
     expect((await ask('anna')).status).toBe(500);
@@ -330,12 +330,12 @@ describe('a Node handler', () => {
   });
 
   it.each(['TRACE', 'TRACK', 'CONNECT'])(
-    'answers %s, which no Request can have, with 405',
+    'answers 405 for %s, a method that no Request can have',
     async (method) => {
       const wrapped = withUserEnv((_request: VercelRequest) => expect.unreachable());
       const served: Promise<unknown>[] = [];
       const server = createServer((request, response) => {
-        // Node’s own server refuses the other two, or answers them elsewhere; another host may not.
+        // Node’s own server rejects or handles the other two methods itself; another host may not.
         request.method = method;
         served.push(Reflect.apply(wrapped, undefined, [request, response]));
       });
@@ -355,7 +355,7 @@ describe('a Node handler', () => {
     },
   );
 
-  it('does not run for a caller who is not verified', async () => {
+  it('does not run for a caller who cannot be verified', async () => {
     const ask = await serve(() => expect.unreachable());
     const answer = await ask(undefined, { headers: { origin: 'https://app.example' } });
     expect(answer.status).toBe(401);
@@ -366,34 +366,39 @@ describe('a Node handler', () => {
 });
 
 describe('refusals', () => {
-  const unreached = () => withUserEnv(() => expect.unreachable());
+  const unreachableHandler = () => withUserEnv(() => expect.unreachable());
 
-  it.each(['no token', 'a forged token', 'an expired token'])('%s: as on every other route', async (kind) => {
-    const expired = await world.tokenFor('anna', { exp: 1_000_000_000 });
-    const token = { 'no token': undefined, 'a forged token': 'a.b.c', 'an expired token': expired }[kind];
-    const headers = new Headers(token === undefined ? {} : { authorization: `Bearer ${token}` });
-    const ours = await unreached()(new Request('http://127.0.0.1/', { headers }));
-    const route = await call(keysEndpoint, '/api/keys/openai', token === undefined ? {} : { token });
-    expect(withoutIds(await ours.json())).toEqual(withoutIds(await route.json()));
-    route.headers.delete('server-timing');
-    expect([...ours.headers.keys()]).toEqual([...route.headers.keys()]);
-    expect(ours.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
-    expect(ours.status).toBe(401);
-  });
+  it.each(['no token', 'a forged token', 'an expired token'])(
+    '%s gets the same problem as on every other route',
+    async (kind) => {
+      const expired = await world.tokenFor('anna', { exp: 1_000_000_000 });
+      const token = { 'no token': undefined, 'a forged token': 'a.b.c', 'an expired token': expired }[kind];
+      const headers = new Headers(token === undefined ? {} : { authorization: `Bearer ${token}` });
+      const ours = await unreachableHandler()(new Request('http://127.0.0.1/', { headers }));
+      const route = await call(keysEndpoint, '/api/keys/openai', token === undefined ? {} : { token });
+      expect(withoutIds(await ours.json())).toEqual(withoutIds(await route.json()));
+      route.headers.delete('server-timing');
+      expect([...ours.headers.keys()]).toEqual([...route.headers.keys()]);
+      expect(ours.headers.get('x-request-id')).toMatch(/^[0-9a-f-]{36}$/);
+      expect(ours.status).toBe(401);
+    },
+  );
 
   it('a preflight is answered without a token, and the handler does not run', async () => {
     const headers = { origin: 'https://app.example', 'access-control-request-method': 'POST' };
-    const answer = await unreached()(new Request('http://127.0.0.1/', { method: 'OPTIONS', headers }));
+    const answer = await unreachableHandler()(
+      new Request('http://127.0.0.1/', { method: 'OPTIONS', headers }),
+    );
     expect(answer.status).toBe(204);
   });
 
-  it('takes nothing that is no handler’s call', async () => {
+  it('rejects arguments that are not those of a handler', async () => {
     const wrapped = withUserEnv(() => expect.unreachable());
     await expect(Reflect.apply(wrapped, undefined, ['x'])).rejects.toThrow('withUserEnv wraps');
   });
 });
 
-it('notes a key as used only if its variable was read, once the answer is over', async () => {
+it('records a key as used only if its variable was read, after the response has ended', async () => {
   for (const provider of ['openai', 'gemini']) await save('eva', provider, newProviderKey());
   const token = await world.tokenFor('eva');
   const guarding = { method: 'PATCH', token, json: { guards: { callsPerDay: 1 } } };
@@ -419,12 +424,12 @@ it('notes a key as used only if its variable was read, once the answer is over',
   expect(await metadata('gemini')).toMatchObject({ guards: { callsToday: 1 } });
   expect(await answer.json()).toEqual([true, null]);
 
-  // All of it is written in one request, so what is not there with the one is not there at all.
+  // Everything is written in one request, so an entry that is missing now stays missing.
   await expect.poll(() => metadata('openai'), WAITING).toMatchObject({ lastUsedAt: expect.any(String) });
   expect(await metadata('gemini')).toMatchObject({ lastUsedAt: null, guards: { callsToday: 0 } });
 });
 
-it('notes what a Node handler has read after its response is closed', async () => {
+it('records what a Node handler has read after its response has closed', async () => {
   await save('finn', 'openai', newProviderKey());
   const token = await world.tokenFor('finn');
   const wrapped = withUserEnv((_request: VercelRequest, response: VercelResponse) => {
@@ -441,7 +446,7 @@ it('notes what a Node handler has read after its response is closed', async () =
   await closeServer(server);
 });
 
-it('a record that does not open reads as undefined and does not hide the others', async () => {
+it('a record that does not open reads as undefined and does not hide other keys', async () => {
   await save('dora', 'openai', newProviderKey());
   await save('dora', 'gemini', anna);
   const { app } = await import('../../lib/app.ts');
@@ -453,7 +458,7 @@ it('a record that does not open reads as undefined and does not hide the others'
   expect(await (await handler(await requestOf('dora'))).json()).toEqual([null, anna]);
 });
 
-it('in local mode gives the handler as it is: no token, no KV, the developer’s environment', async () => {
+it('in local mode runs the handler unchanged: no token, no KV, the developer’s environment', async () => {
   const handler = withUserEnv(() => Response.json(process.env.OPENAI_API_KEY));
   const before = world.kv.requests.length;
   process.env.DEPLOY_ENV = 'local';
@@ -465,7 +470,7 @@ it('in local mode gives the handler as it is: no token, no KV, the developer’s
   expect(world.kv.requests.length).toBe(before);
 });
 
-it('when KV is down answers 503, with no key of anybody', async () => {
+it('answers 503 if KV is down, without any key', async () => {
   const handler = withUserEnv(() => expect.unreachable());
   const request = await requestOf('anna');
   await world.kv.stop();
@@ -475,8 +480,8 @@ it('when KV is down answers 503, with no key of anybody', async () => {
   expect(await answer.json()).toMatchObject({ code: 'store_unavailable' });
 });
 
-/** A function that runs in the scope it was made in, as a callback that is called late does. */
-function bound<T>(read: () => T): () => T {
+/** A function that runs in the scope in which it was created, like a late callback. */
+function bindToScope<T>(read: () => T): () => T {
   const { AsyncResource } = process.getBuiltinModule('node:async_hooks');
   return AsyncResource.bind(read);
 }

@@ -20,12 +20,12 @@ beforeAll(async () => {
 afterAll(() => world.close());
 afterEach(() => world.providers.reset());
 
-async function answeredWith(answer: Answer, method = 'POST'): Promise<Response> {
+async function callWithAnswer(answer: Answer, method = 'POST'): Promise<Response> {
   world.providers.answerNextWith(answer);
   return call(proxy, '/api/proxy/openai/v1/x', { method, token });
 }
 
-async function everythingOf(response: Response): Promise<string> {
+async function headersAndBodyOf(response: Response): Promise<string> {
   return `${[...response.headers].flat().join('\n')}\n${await response.text()}`;
 }
 
@@ -33,29 +33,29 @@ describe.each([400, 401, 403, 404, 422, 429, 500, 503])('an error of %i', (statu
   test.each([
     ['whole', key],
     ['masked', `${key.slice(0, 8)}****${key.slice(-4)}`],
-  ])('that echoes the key %s in body and headers', async (_how, echo) => {
+  ])('removes the key from body and headers if it is echoed %s', async (_how, echo) => {
     const headers = { 'x-request-id': echo, 'openai-processing-ms': `1 ${echo}`, 'retry-after': echo };
-    const response = await answeredWith(
+    const response = await callWithAnswer(
       json({ error: { message: `key ${echo}.`, code: 'c' } }, status, headers),
     );
     expect(response.status).toBe(status);
-    const everything = await everythingOf(response);
+    const everything = await headersAndBodyOf(response);
     expect(everything).not.toContain(key.slice(-4));
     expect(everything).toContain('"message":"key [key].","code":"c"');
   });
 });
 
-test('headers of a success do not carry the key either', async () => {
-  const response = await answeredWith(
+test('removes the key from the headers of a success response too', async () => {
+  const response = await callWithAnswer(
     json({}, 200, { 'openai-organization': key, 'x-request-id': `r ${key}` }),
   );
   expect(response.status).toBe(200);
-  expect(await everythingOf(response)).not.toContain(key);
+  expect(await headersAndBodyOf(response)).not.toContain(key);
 });
 
-test('an error that came compressed unasked is left out rather than passed unread', async () => {
+test('replaces an error with an unrequested compression, because it cannot be read', async () => {
   const body = gzipSync(`{"error":"key ${key}"}`);
-  const response = await answeredWith((_call, outgoing) => {
+  const response = await callWithAnswer((_call, outgoing) => {
     outgoing.writeHead(401, { 'content-type': 'application/json', 'content-encoding': 'gzip' }).end(body);
   });
   expect(response.status).toBe(401);
@@ -68,8 +68,8 @@ test.each([
   ['application/json', Buffer.from(`{"error":"key ${key}"}`, 'utf16le')],
   ['text/plain; charset="utf-7"', Buffer.from(`key ${key}`)],
   ['text/html;Charset = ISO-8859-1', Buffer.from(`key ${key}`)],
-])('an error in another charset than UTF-8 is left out: %s', async (type, body) => {
-  const response = await answeredWith((_call, outgoing) => {
+])('replaces an error in a charset other than UTF-8: %s', async (type, body) => {
+  const response = await callWithAnswer((_call, outgoing) => {
     outgoing.writeHead(401, { 'content-type': type }).end(body);
   });
   expect(response.status).toBe(401);
@@ -77,17 +77,17 @@ test.each([
 });
 
 test.each(['application/json', 'text/plain; charset=UTF-8', 'text/plain; charset="utf8"'])(
-  'an error of type %s is passed on',
+  'forwards an error of type %s',
   async (type) => {
-    const response = await answeredWith((_call, outgoing) => {
+    const response = await callWithAnswer((_call, outgoing) => {
       outgoing.writeHead(400, { 'content-type': type }).end('wörds');
     });
     expect(await response.text()).toBe('wörds');
   },
 );
 
-test('an error too long to be read is left out', async () => {
-  const response = await answeredWith((_call, outgoing) => {
+test('replaces an error that is too long to read', async () => {
+  const response = await callWithAnswer((_call, outgoing) => {
     outgoing.writeHead(500, { 'content-type': 'text/plain' });
     outgoing.end('x'.repeat(MAX_PROVIDER_ERROR_BYTES + 1) + key);
   });

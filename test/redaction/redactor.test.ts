@@ -9,7 +9,7 @@ const redact = await createRedactor(new Secret(key));
 const first = (length: number) => key.slice(0, length);
 const last = (length: number) => key.slice(-length);
 
-/** No piece of the key of eight characters or more, beyond what every such key begins with. */
+/** Checks that no piece of eight or more characters of the key remains, except the prefix that all such keys share. */
 function expectNothingLeft(text: string): void {
   const folded = text.toLowerCase();
   for (let start = 4; start + 8 <= key.length; start += 1) {
@@ -17,22 +17,22 @@ function expectNothingLeft(text: string): void {
   }
 }
 
-describe('a key echoed whole', () => {
+describe('removes a key that is echoed whole', () => {
   test.each([
-    ['as it is', key],
+    ['unchanged', key],
     ['in a URL', `https://api.example/x?key=${encodeURIComponent(key)}&a=1`],
     ['as a bearer token', `Bearer ${key}`],
     ['in base64', Buffer.from(key).toString('base64')],
     ['hashed', createHash('sha256').update(key).digest('hex')],
-    ['hashed, in capitals', createHash('sha256').update(key).digest('hex').toUpperCase()],
+    ['hashed, in upper case', createHash('sha256').update(key).digest('hex').toUpperCase()],
     ['twice', `${key} and ${key}`],
-    ['in capitals', key.toUpperCase()],
+    ['in upper case', key.toUpperCase()],
     ['in lower case', key.toLowerCase()],
-    ['glued to a word', `key_${key}_x`],
+    ['attached to a word', `key_${key}_x`],
     ['escaped in JSON', key.replaceAll('-', '\\u002D').replaceAll('s', '\\u0073')],
     ['escaped in JSON within JSON', JSON.stringify(JSON.stringify({ k: key })).slice(1, -1)],
-    ['escaped in JSON within JSON, by number', key.replaceAll('-', '\\\\u002d')],
-    ['percent-encoded throughout', key.replace(/./g, (c) => `%${c.charCodeAt(0).toString(16)}`)],
+    ['escaped numerically in JSON within JSON', key.replaceAll('-', '\\\\u002d')],
+    ['with every character percent-encoded', key.replace(/./g, (c) => `%${c.charCodeAt(0).toString(16)}`)],
     ['percent-encoded twice', key.replace(/./g, (c) => `%25${c.charCodeAt(0).toString(16)}`)],
     ['escaped in HTML', key.replaceAll('-', '&#45;').replaceAll('p', '&#x70;')],
     ['in hexadecimal', Buffer.from(key).toString('hex')],
@@ -59,24 +59,24 @@ describe('a key echoed whole', () => {
   });
 });
 
-describe('a key echoed masked', () => {
+describe('removes a key that is echoed masked', () => {
   const masked = (mask: string, start: number, end: number) =>
     `${start === 0 ? '' : first(start)}${mask}${end === 0 ? '' : last(end)}`;
   test.each([
-    ['OpenAI: eight and four', masked('********************', 8, 4)],
-    ['DeepSeek: the last four', masked('****', 0, 4)],
-    ['xAI: two and two', masked('...', 2, 2)],
+    ['as OpenAI does: eight and four characters', masked('********************', 8, 4)],
+    ['as DeepSeek does: the last four characters', masked('****', 0, 4)],
+    ['as xAI does: two and two characters', masked('...', 2, 2)],
     ['with an ellipsis', masked('…', 6, 4)],
     ['with bullets', masked('••••••', 7, 4)],
-    ['with crosses', masked('xxxxxxxx', 8, 4)],
-    ['with capital crosses', masked('XXXXXXXX', 8, 4)],
+    ['with the letter x', masked('xxxxxxxx', 8, 4)],
+    ['with the letter X', masked('XXXXXXXX', 8, 4)],
     ['with dashes in between', masked('****-****-', 8, 4)],
     ['with a mask escaped in JSON', masked('\\u2022\\u2022\\u2022', 8, 4)],
-    ['the beginning alone', masked('***', 12, 0)],
-    ['the end alone', masked('***', 0, 12)],
+    ['with only its start visible', masked('***', 12, 0)],
+    ['with only its end visible', masked('***', 0, 12)],
     ['with dots in brackets', masked('[...]', 9, 9)],
     ['with a word in brackets', masked('<hidden>', 9, 9)],
-    ['in capitals', masked('****', 8, 4).toUpperCase()],
+    ['in upper case', masked('****', 8, 4).toUpperCase()],
   ])('%s', (_form, echo) => {
     const text = redact(`{"error":"Incorrect API key provided: ${echo}. See the docs."}`);
     expect(text).toContain('[key]');
@@ -86,29 +86,29 @@ describe('a key echoed masked', () => {
   });
 
   test.each([`ending in ${last(4)}`, `ends with "${last(4)}"`, `the last 4 characters are ${last(4)}`])(
-    'told in words: %s',
+    'by a phrase: %s',
     (words) => {
       expect(redact(`Your key ${words} is invalid`)).not.toContain(last(4));
     },
   );
 
-  test.each(['(truncated)', '...', '…', '', '_and_so_on', '.txt'])('cut off, with %j behind it', (rest) => {
+  test.each(['(truncated)', '...', '…', '', '_and_so_on', '.txt'])('truncated, followed by %j', (rest) => {
     expectNothingLeft(redact(`key_${first(28)}${rest}`));
   });
 
-  test('cut off or masked, with dots in it', async () => {
+  test('truncated or masked, with dots in the key', async () => {
     const dotted = `AQ.${key.slice(8, 20)}.${key.slice(20, 34)}.${key.slice(34)}`;
     const redactDotted = await createRedactor(new Secret(dotted));
     expect(redactDotted(`key ${dotted.slice(0, 25)} (truncated)`)).toBe('key [key] (truncated)');
     expect(redactDotted(`key ${dotted.slice(0, 7)}****${dotted.slice(-4)}, see`)).toBe('key [key], see');
   });
 
-  test('a long piece of it, without any mask', () => {
+  test('as a long piece without a mask', () => {
     expectNothingLeft(redact(`key ${first(20)} is unknown, and so is ${key.slice(10, 30)}`));
   });
 });
 
-describe('what is no key stays', () => {
+describe('leaves other text unchanged', () => {
   test.each([
     'Please wait... and try again',
     '{"error":{"message":"model gpt-****-preview not found"}}',
@@ -124,12 +124,12 @@ describe('what is no key stays', () => {
   });
 });
 
-test('a short key is taken out whole', async () => {
+test('removes a short key as a whole', async () => {
   const redactShort = await createRedactor(new Secret('abc-7'));
   expect(redactShort('key abc-7 or abc%2D7, not ABC-7 or abc')).toBe('key [key] or [key], not ABC-7 or abc');
 });
 
-test('a megabyte is redacted in a moment, whatever the key', async () => {
+test('redacts a megabyte quickly, whatever the key', async () => {
   const long = 'a'.repeat(4095);
   const redactLong = await createRedactor(new Secret(`${long}c`));
   for (const piece of [
@@ -145,7 +145,7 @@ test('a megabyte is redacted in a moment, whatever the key', async () => {
   }
 });
 
-test('a megabyte is redacted in a moment, whatever it holds', () => {
+test('redacts a megabyte quickly, whatever the text', () => {
   for (const piece of [
     '%2525',
     'a',

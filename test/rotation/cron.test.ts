@@ -19,7 +19,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.close());
 
-describe('GET /api/cron/rotate lets in nobody', () => {
+describe('GET /api/cron/rotate refuses', () => {
   test.each<[string, () => Promise<Readonly<Record<string, string>>>, string]>([
     ['without a token', async () => ({}), 'token_missing'],
     ['with an empty token', async () => ({ authorization: 'Bearer ' }), 'token_missing'],
@@ -31,7 +31,7 @@ describe('GET /api/cron/rotate lets in nobody', () => {
       'token_invalid',
     ],
     [
-      'with the secret in other letters',
+      'with the secret in a different case',
       async () => ({ authorization: `Bearer ${swapCase()}` }),
       'token_invalid',
     ],
@@ -40,7 +40,7 @@ describe('GET /api/cron/rotate lets in nobody', () => {
       async () => ({ authorization: `Bearer ${await world.tokenFor('a')}` }),
       'token_invalid',
     ],
-  ])('%s, and touches nothing', async (_who, headers, code) => {
+  ])('a call %s, and changes nothing', async (_who, headers, code) => {
     world.kv.requests.length = 0;
     const response = await call(cron, PATH, { headers: await headers() });
     expect(response.status).toBe(401);
@@ -51,7 +51,7 @@ describe('GET /api/cron/rotate lets in nobody', () => {
     expect(world.kv.requests).toEqual([]);
   });
 
-  test('where CRON_SECRET is not set, whatever is sent', () => {
+  test('every call if CRON_SECRET is not set', () => {
     for (const token of ['', 'undefined', 'null', secret]) {
       const request = new Request(`http://127.0.0.1${PATH}`, {
         headers: { authorization: `Bearer ${token}` },
@@ -67,7 +67,7 @@ function swapCase(): string {
     .join('');
 }
 
-test('the scheduler’s call rotates and says where it stands', async () => {
+test('the scheduler’s call rotates and reports its progress', async () => {
   const answer = async () => (await call(cron, PATH, { token: secret })).json();
   expect(await answer()).toMatchObject({
     outcome: 'finished',
@@ -85,7 +85,7 @@ test('other methods are 405', async () => {
   expect(response.headers.get('allow')).toBe('GET, HEAD, OPTIONS');
 });
 
-test('vercel.json has the scheduler call it, as often as every plan allows', async () => {
+test('vercel.json schedules it as often as every Vercel plan allows', async () => {
   const { crons } = JSON.parse(await readFile('vercel.json', 'utf8'));
   expect(crons).toEqual([{ path: PATH, schedule: expect.stringMatching(/^\d{1,2} \d{1,2} \* \* \*$/) }]);
 });

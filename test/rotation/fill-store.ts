@@ -1,4 +1,4 @@
-/** Many users' sealed records, written straight into a store. */
+/** Writes the sealed records of many users directly into a store. */
 import { Problem } from '../../lib/errors.ts';
 import { isUserId, type UserId } from '../../lib/identity/user-id.ts';
 import { createKv, type Kv } from '../../lib/kv/kv.ts';

@@ -1,4 +1,4 @@
-/** The whole of it: many users' records under a new master key while saves, deletes and calls go on. */
+/** A full rotation: many users' records move to a new master key while saves, deletes and calls continue. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { resolve } from 'node:path';
@@ -19,13 +19,13 @@ const USERS = Number(process.env.ROTATION_USERS ?? (REDIS ? 10_000 : 2_000));
 const KILLS = 5;
 const CLI = resolve(import.meta.dirname, '../../cli/userkeys.ts');
 const POLL_MS = 20;
-/** Users that are saved, deleted and called meanwhile; each kind has its own, so that what is theirs is known. */
+/** Users that are saved, deleted and called during the rotation. Each group has its own users, so the expected result is known. */
 const BUSY = 200;
 
 let world: World | undefined;
 afterAll(() => world?.close());
 
-test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the embedded store'} while saves, deletes and calls go on, killed with SIGKILL ${KILLS} times: no call fails, no save is lost, all open without the old key`, {
+test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the embedded store'} while saves, deletes and calls continue, killed with SIGKILL ${KILLS} times: no call fails, no save is lost, all open without the old key`, {
   timeout: 600_000,
 }, async () => {
   const [oldKey, newKey] = [newMasterKey('k1'), newMasterKey('k2')];
@@ -39,7 +39,7 @@ test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the e
   const health = await import('../../api/userkeys.ts');
   const kv = connect(store);
 
-  /** What each user's key must be at the end; undefined: deleted. */
+  /** The expected key of each user at the end; undefined: deleted. */
   const expected = new Map<string, string | undefined>(
     Array.from({ length: USERS }, (_, index) => [`user-${index}`, `key-${index}-${newProviderKey()}`]),
   );
@@ -80,12 +80,12 @@ test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the e
     expect(providers.calls.at(-1)?.credential).toBe(expected.get(user));
     traffic.calls += 1;
   }
-  async function goOn(): Promise<void> {
+  async function runTraffic(): Promise<void> {
     for (let turn = 0; traffic.on; turn += 1) {
       await save(turn);
       await remove(turn);
       await use(turn);
-      // What the recording servers remember is not needed.
+      // The recorded calls are not needed and would fill the memory.
       store.requests.length = 0;
       providers.reset();
       await delay(POLL_MS);
@@ -103,7 +103,7 @@ test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the e
   }
   const progress = async () => (await kv.run(readRotationState())).running?.tally.users ?? 0;
 
-  const going = goOn();
+  const going = runTraffic();
   const stopped = going.catch((error: unknown) => error);
   let rotation = rotate();
   for (let kill = 1; kill <= KILLS; kill += 1) {

@@ -45,7 +45,7 @@ async function opened(sub: string): Promise<string | undefined> {
   return record && (await openKey(ring, { user: userId(sub), provider: 'openai' }, record.jwe)).reveal();
 }
 
-test('rotations to and fro that never stop lose no save of the same records: the newest always wins', async () => {
+test('continuous rotations back and forth lose no concurrent save of the same records: the newest save wins', async () => {
   const users = Array.from({ length: 6 }, (_, index) => `racer-${index}`);
   const SAVES = 20;
   let racing = true;
@@ -76,7 +76,7 @@ test('rotations to and fro that never stop lose no save of the same records: the
   for (const sub of users) expect(await stored(sub)).toMatchObject({ version: SAVES });
 });
 
-test('a key that is deleted while it is sealed anew stays deleted', async () => {
+test('a key that is deleted while it is being rotated stays deleted', async () => {
   const sub = 'deleter';
   let racing = true;
   const rotateOn = async (...masterKeys: readonly string[]) => {
@@ -98,7 +98,7 @@ test('a key that is deleted while it is sealed anew stays deleted', async () => 
   expect(await stored(sub)).toBeUndefined();
 });
 
-test('what a provider says about a key is written down although the key was sealed anew meanwhile', async () => {
+test('a key’s status is recorded even if the key was rotated meanwhile', async () => {
   await fillStore(kv, await ringOf(oldKey), ['checked'], ['openai'], () => newProviderKey());
   world.providers.answerNextWith(async (recorded, response) => {
     await rotationStep(await rotation(newKey, oldKey), STEP, { evenIfIdle: true });
@@ -112,7 +112,7 @@ test('what a provider says about a key is written down although the key was seal
   expect(kidOf(record?.jwe ?? '')).toBe('k2');
 });
 
-test('a rotation that dies at any of its requests leaves every key open, and the next one finishes', async () => {
+test('after a rotation that is killed at any of its requests every key still opens, and the next rotation finishes', async () => {
   const users = Array.from({ length: 25 }, (_, index) => `mortal-${index}`);
   let outcome = 'killed';
   for (let deadly = 1; outcome === 'killed'; deadly += 1) {
@@ -123,7 +123,7 @@ test('a rotation that dies at any of its requests leaves every key open, and the
     const dying: Kv = {
       run: async (query) => {
         requests += 1;
-        // Every other time the request still arrives, and only its answer is lost.
+        // Every second time the request still arrives, and only its response is lost.
         if (requests === deadly && deadly % 2 === 0) await kv.run(query);
         if (requests >= deadly) throw new Error('killed');
         return kv.run(query);
@@ -143,7 +143,7 @@ test('a rotation that dies at any of its requests leaves every key open, and the
   }
 });
 
-test('a save of a deployment that still seals under the old key is found by the next walk', async () => {
+test('a record that an older deployment saved under the old master key is found by the next pass', async () => {
   const both = await rotation(newKey, oldKey);
   await rotationStep(both, STEP, { evenIfIdle: true });
   await fillStore(kv, await ringOf(oldKey), ['latecomer'], ['openai'], () => 'late');
@@ -152,7 +152,7 @@ test('a save of a deployment that still seals under the old key is found by the 
   expect((await countRecords(both)).left.has('k1')).toBe(false);
 });
 
-test('under a retired key nothing is stored any more, whichever deployment tries; what is there stays in use', async () => {
+test('no deployment can store a record under a retired master key, and existing records stay in use', async () => {
   await save('kept', 'first-key-of-theirs');
   const user = userId('kept');
   const text = (await kv.run(readRecords(user, ['openai']))).get('openai')?.text;
@@ -178,7 +178,7 @@ test('under a retired key nothing is stored any more, whichever deployment tries
   expect((await save('kept', newProviderKey())).status).toBe(200);
 });
 
-test('a record whose master key is gone is unreadable in the list, hides no other, and shows in health', async () => {
+test('a record whose master key is missing is listed as unreadable, does not hide others, and is reported by health', async () => {
   await fillStore(kv, await ringOf(newMasterKey('k0')), ['orphan'], ['openai'], () => newProviderKey());
   await fillStore(kv, await ringOf(newKey), ['orphan'], ['exa'], () => newProviderKey());
   const answer = async () => (await call(health, '/api/health')).json();

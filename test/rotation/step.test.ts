@@ -50,8 +50,8 @@ async function expectAllOpen(ring: KeyRing, count: number): Promise<void> {
   }
 }
 
-describe('a step', () => {
-  test('seals every old record anew, and changes nothing of it but the envelope', async () => {
+describe('a rotation step', () => {
+  test('reseals every old record and changes only its envelope', async () => {
     await fill(30);
     const before = await kv.run(readRecords(userId('user 7:*'), PROVIDERS));
     const { outcome, state } = await rotationStep(await rotation(newKey, oldKey), ALL);
@@ -68,7 +68,7 @@ describe('a step', () => {
     }
   });
 
-  test('is idle once a walk found nothing old, and begins again with another current key', async () => {
+  test('is idle after a pass that found no old record, and starts again with a new current key', async () => {
     await fill(3);
     const both = await rotation(newKey, oldKey);
     expect((await rotationStep(both, ALL)).outcome).toBe('finished');
@@ -81,7 +81,7 @@ describe('a step', () => {
     });
   });
 
-  test('goes on where the last one stopped, and takes no more memory, time or requests for more users', async () => {
+  test('resumes where the last one stopped, and needs no more memory, time or requests for more users', async () => {
     await fill(1_500);
     const both = await rotation(newKey, oldKey);
     const sizes: number[] = [];
@@ -97,7 +97,7 @@ describe('a step', () => {
     expect((await countRecords(both)).left).toEqual(new Map([['new', 3_000]]));
   });
 
-  test('copes with users who have every provider and the longest keys, in requests that any plan takes', async () => {
+  test('handles users with every provider and the longest keys, within the request size of every plan', async () => {
     for (const user of users(25)) {
       await fillStore(kv, await ringOf(oldKey), [user], providerIds, () => 'k'.repeat(4_096));
     }
@@ -108,7 +108,7 @@ describe('a step', () => {
     expect(Math.max(...sizes)).toBeLessThan(1_000_000);
   });
 
-  test('leaves what does not open, counts it, and does not let it hide the others', async () => {
+  test('skips and counts a record that does not open, and still rotates the others', async () => {
     await fill(2);
     const [goneKey, stranger] = [newMasterKey('gone'), newMasterKey('old')];
     const write = async (sub: string, masterKey: string) => {
@@ -138,7 +138,7 @@ describe('a step', () => {
     await expectAllOpen(await ringOf(newKey), 2);
   });
 
-  test('walks on from a damaged state, and past a key that is no hash', async () => {
+  test('continues after a damaged state, and skips a KV key that is not a hash', async () => {
     await fill(2);
     await kv.run(
       query(
@@ -152,7 +152,7 @@ describe('a step', () => {
     expect(state.last?.tally.resealed).toBe(4);
   });
 
-  test('keeps a record of a provider this catalogue does not have, and says that it needs its key', async () => {
+  test('keeps a record of an unknown provider, and reports that it still needs its master key', async () => {
     await fill(1);
     const [text] = await kv.run(
       query((pipeline) => pipeline.hget('userkeys:keys:user 0:*', 'openai'), z.tuple([z.string()])),
@@ -163,8 +163,8 @@ describe('a step', () => {
   });
 });
 
-describe('two rotations', () => {
-  test('at once, one of them for ever a page behind, seal everything and count every record once', async () => {
+describe('two concurrent rotations', () => {
+  test('reseal everything and count every record once, even if one is always a page behind', async () => {
     await fill(1_500);
     const both = await rotation(newKey, oldKey);
     const runs = await Promise.all([1, 2].map(() => rotationStep(both, ALL)));
@@ -175,7 +175,7 @@ describe('two rotations', () => {
     await expectAllOpen(await ringOf(newKey), 10);
   });
 
-  test('never set each other back: who was overtaken takes over where the other one is', async () => {
+  test('never undo progress: the slower one continues from the faster one’s position', async () => {
     await fill(1_500);
     const ahead = await rotation(newKey, oldKey);
     let requests = 0;
@@ -194,7 +194,7 @@ describe('two rotations', () => {
     expect(state.running?.tally.users).toBeGreaterThan(600);
   });
 
-  test('for different current keys lose nothing: whichever ends, all records open', async () => {
+  test('with different current keys lose nothing: all records open, whichever ends last', async () => {
     await fill(300);
     const [forth, back] = await Promise.all([rotation(newKey, oldKey), rotation(oldKey, newKey)]);
     await Promise.all([rotationStep(forth, ONE_PAGE), rotationStep(back, ONE_PAGE)]);

@@ -1,11 +1,11 @@
-/** A key and a token that must come out nowhere: not in a response, a log line, an error or its cause. */
+/** A key and a token that must never appear in a response, a log line, an error or its cause. */
 import { inspect } from 'node:util';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { composeApp } from '../../lib/compose.ts';
 import { loadConfig } from '../../lib/config.ts';
 import { SendError } from '../../lib/outgoing/send.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
-import { hang, json, quotingTheKey, redirectTo, reset, resetMidway } from '../support/answers.ts';
+import { errorQuotingKey, hang, json, redirectTo, reset, resetMidway } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -42,13 +42,13 @@ afterAll(async () => {
   await world.close();
 });
 
-async function note(response: Promise<Response>): Promise<void> {
+async function collectOutput(response: Promise<Response>): Promise<void> {
   const { status, headers, ...rest } = await response;
   seen.push(`${status} ${inspect([...headers])} ${inspect(rest)}`);
   seen.push(await (await response).text().catch((error: unknown) => inspect(error, { depth: 9 })));
 }
 
-test('through every failure, of provider, store and issuer, the key and the token come out nowhere', async () => {
+test('no failure of provider, store or issuer reveals the key or the token', async () => {
   const put = (value: unknown) =>
     call(modules.key, '/api/keys/openai', { method: 'PUT', token, json: { key: value } });
   const uses = () => [
@@ -70,22 +70,24 @@ test('through every failure, of provider, store and issuer, the key and the toke
     call(modules.keys, '/api/keys', { token }),
   ];
   for (const bad of [`${key}\n`, `${key}\nx`, { key }, [key], `${key}${'x'.repeat(5000)}`, `${key}\u0000`])
-    await note(put(bad));
-  await note(call(modules.key, '/api/keys/openai', { method: 'PUT', token, body: `{"key":"${key}` }));
-  await note(call(modules.key, `/api/keys/${key}`, { method: 'PUT', token, json: { key } }));
-  world.providers.answerNextWith(quotingTheKey(401));
-  await note(put(key));
-  await note(put(key));
-  await note(call(modules.key, '/api/keys/gemini', { method: 'PUT', token, json: { key } }));
-  await note(call(modules.key, '/api/keys/exa', { method: 'PUT', token, json: { key } }));
+    await collectOutput(put(bad));
+  await collectOutput(
+    call(modules.key, '/api/keys/openai', { method: 'PUT', token, body: `{"key":"${key}` }),
+  );
+  await collectOutput(call(modules.key, `/api/keys/${key}`, { method: 'PUT', token, json: { key } }));
+  world.providers.answerNextWith(errorQuotingKey(401));
+  await collectOutput(put(key));
+  await collectOutput(put(key));
+  await collectOutput(call(modules.key, '/api/keys/gemini', { method: 'PUT', token, json: { key } }));
+  await collectOutput(call(modules.key, '/api/keys/exa', { method: 'PUT', token, json: { key } }));
 
-  const bad = [quotingTheKey(400), quotingTheKey(401), quotingTheKey(500), reset, resetMidway, hang];
+  const bad = [errorQuotingKey(400), errorQuotingKey(401), errorQuotingKey(500), reset, resetMidway, hang];
   for (const answer of [...bad, redirectTo(`http://127.0.0.1:9/?key=${key}`), json(`text ${key}`, 403)]) {
     world.providers.answerWith(answer);
-    await Promise.all(uses().map(note));
+    await Promise.all(uses().map(collectOutput));
   }
   world.providers.reset();
-  // A provider that answers with the key and the token where figures and names of models belong.
+  // A provider that returns the key and the token in place of token counts and model names.
   const usage = { prompt_tokens: 1, completion_tokens: token };
   world.providers.answerNextWith(json({ model: `${key} ${token}`, usage, text: token }));
   const echoed = await call(modules.proxy, '/api/proxy/openai/v1/chat/completions', {
@@ -103,7 +105,7 @@ test('through every failure, of provider, store and issuer, the key and the toke
     token,
   });
   for (const guards of [{ models: [`${key} x`] }, { expiresAt: token }, { [key]: true }, { paused: key }])
-    await note(call(modules.key, '/api/keys/openai', { method: 'PATCH', token, json: { guards } }));
+    await collectOutput(call(modules.key, '/api/keys/openai', { method: 'PATCH', token, json: { guards } }));
   await vi.waitFor(() =>
     expect(
       world.kv.requests
@@ -113,13 +115,13 @@ test('through every failure, of provider, store and issuer, the key and the toke
     ).toBe(true),
   );
   for (const query of ['', '?format=csv', '?format=ndjson', `?cursor=${key}`, `?${token}=1`])
-    await note(call(modules.audit, `/api/audit${query}`, { token }));
-  await note(call(modules.usage, '/api/usage', { token }));
-  await note(call(modules.usage, `/api/usage?from=${key}`, { token }));
+    await collectOutput(call(modules.audit, `/api/audit${query}`, { token }));
+  await collectOutput(call(modules.usage, '/api/usage', { token }));
+  await collectOutput(call(modules.usage, `/api/usage?from=${key}`, { token }));
   world.issuer.answerJwksWith(() => new Response(token, { status: 500 }));
-  await note(call(modules.keys, '/api/keys', { token: `${token}x` }));
+  await collectOutput(call(modules.keys, '/api/keys', { token: `${token}x` }));
   await world.kv.stop();
-  await Promise.all(uses().map(note));
+  await Promise.all(uses().map(collectOutput));
 
   expect(seen.length).toBeGreaterThan(100);
   const everything = seen.join('\n');
@@ -130,7 +132,7 @@ test('through every failure, of provider, store and issuer, the key and the toke
   expect(everything).not.toContain(world.env.VAULT_KEYS);
 });
 
-test('errors thrown inside withUserKeys hold neither key nor cause', async () => {
+test('errors thrown inside withUserKeys contain neither key nor cause', async () => {
   const failing = await composeApp(loadConfig(), {
     send: async (request) => {
       if (request.url.includes('/pipeline')) throw new SendError('unreachable');

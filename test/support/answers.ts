@@ -1,4 +1,4 @@
-/** What an emulated provider can answer. `usual` is a healthy provider; the others are its bad days. */
+/** Answers of an emulated provider. `usual` is a healthy provider; the others are failures. */
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { findProvider } from '../../lib/providers/catalogue.ts';
@@ -7,12 +7,12 @@ import type { RecordedCall } from './recorded-call.ts';
 
 export type Answer = (call: RecordedCall, response: ServerResponse) => void | Promise<void>;
 
-/** Keys that begin with this are refused by `usual`, on key checks and on calls. */
+/** `usual` refuses keys with this prefix, on key checks and on calls. */
 export const REFUSED_KEY_PREFIX = 'refused-';
 
 /**
- * A healthy provider: key checks tell good keys from those beginning with `refused-`, text endpoints answer
- * in the provider's own dialect (streamed when asked to), and any other path says what it was called with.
+ * A healthy provider: key checks refuse keys with the prefix `refused-`, text endpoints answer in the provider's own
+ * format (streamed on request), and any other path echoes the request.
  */
 export const usual: Answer = async (call, response) => {
   await call.received;
@@ -36,8 +36,8 @@ export function json(value: unknown, status = 200, headers: Readonly<Record<stri
 }
 
 /**
- * A stream of SSE events. `before(index)` is awaited ahead of each, so that a test decides when the next one
- * leaves: `events(['data: 1', 'data: 2'], { before: (index) => gates[index] })`.
+ * A stream of SSE events. `before(index)` is awaited before each event, so that a test decides when the next one is
+ * sent: `events(['data: 1', 'data: 2'], { before: (index) => gates[index] })`.
  */
 export function events(
   list: readonly string[],
@@ -56,22 +56,22 @@ export function events(
   };
 }
 
-/** Takes the request and never answers. */
+/** Accepts the request and never answers. */
 export const hang: Answer = () => {};
 
-/** Sends headers and a first piece, and then nothing. */
+/** Sends headers and a first chunk, and then nothing. */
 export const stall: Answer = async (call, response) => {
   await call.received;
   response.writeHead(200, { 'content-type': 'text/event-stream' });
   response.write('data: 1\n\n');
 };
 
-/** Cuts the connection without an answer. */
+/** Closes the connection without an answer. */
 export const reset: Answer = (_call, response) => {
   response.destroy();
 };
 
-/** Cuts the connection in the middle of the answer. */
+/** Closes the connection in the middle of the answer. */
 export const resetMidway: Answer = async (call, response) => {
   await call.received;
   response.writeHead(200, { 'content-type': 'text/event-stream' });
@@ -85,7 +85,7 @@ export function redirectTo(location: string, status = 307): Answer {
 }
 
 /** An error that quotes the key it was called with, as some providers do. */
-export function quotingTheKey(status = 400): Answer {
+export function errorQuotingKey(status = 400): Answer {
   return (call, response) =>
     json({ error: { message: `Invalid API key: ${call.credential}` } }, status)(call, response);
 }

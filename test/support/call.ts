@@ -1,4 +1,4 @@
-/** What a file of `api/` exports, and some of it is called with a real `Request`. */
+/** Calls the functions that a file of `api/` exports, with a real `Request`. */
 export type HandlerModule = {
   readonly [method in 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE' | 'OPTIONS']?: (
     request: Request,
@@ -14,13 +14,13 @@ export type CallInit = {
   readonly body?: BodyInit;
   readonly headers?: Readonly<Record<string, string>>;
   readonly signal?: AbortSignal;
-  /** Where the functions are said to run. */
+  /** The origin of the request URL. */
   readonly origin?: string;
 };
 
 /**
- * Calls the function of a module that the method names, with the given path. A method the module does not
- * export is answered as Vercel answers it: 405.
+ * Calls the module's function for the method with the given path. A method that the module does not export is answered
+ * with 405, as on Vercel.
  */
 export async function call(module: HandlerModule, path: string, init: CallInit = {}): Promise<Response> {
   const { method = 'GET', token, json, body, headers, signal, origin = 'http://127.0.0.1:3000' } = init;

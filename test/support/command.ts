@@ -5,27 +5,27 @@ import { stripVTControlCharacters } from 'node:util';
 import { onTestFinished, vi } from 'vitest';
 
 const CLI = resolve(import.meta.dirname, '../../cli/userkeys.ts');
-/** A slow machine may take this long to start, or to stop. */
+/** How long a slow machine may take to start or stop the command. */
 const PATIENCE_MS = 30_000;
 
 export type RunningCommand = {
-  /** All it has printed. */
+  /** Everything it has printed so far. */
   output(): string;
-  /** What the pattern finds in the output, as soon as it does: the first group, or the whole match. */
+  /** Waits until the pattern matches the output. Returns the first group, or the whole match. */
   printed(pattern: RegExp): Promise<string>;
-  /** The commands it printed to paste, in order. */
+  /** The commands that it printed for pasting, in order. */
   commands(): readonly string[];
-  /** To it alone, or, as a terminal does on Ctrl-C, to everything it has started too. */
+  /** Sends a signal to the command only, or also to its child processes, as a terminal does on Ctrl-C. */
   signal(signal: NodeJS.Signals, to?: 'it' | 'everything'): void;
   /** Its exit code, or the signal that ended it. */
   readonly exited: Promise<number | NodeJS.Signals | null>;
-  /** Settles when it and everything it has started is gone; rejects when something stays. */
+  /** Resolves when the command and its child processes have ended; rejects if one keeps running. */
   nothingLeft(): Promise<void>;
 };
 
 /**
- * Runs `node cli/userkeys.ts …` in that directory, as `npm run` does, with that environment and no other variable. It
- * ends with the test.
+ * Runs `node cli/userkeys.ts …` in that directory, as `npm run` does, with exactly these environment variables. It
+ * is stopped at the end of the test.
  */
 export function runCommand(
   args: readonly string[],
@@ -36,7 +36,7 @@ export function runCommand(
     cwd: directory,
     env: { PATH: dirname(process.execPath), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
-    // A process group of its own, by which everything it starts is found.
+    // Its own process group, so that its child processes can be found and stopped.
     detached: true,
   });
   let output = '';
@@ -76,7 +76,7 @@ export function runCommand(
   };
 }
 
-/** Whether there was anybody to get it. */
+/** Whether a process received the signal. */
 function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals | 0): boolean {
   if (pid === undefined) return false;
   try {

@@ -1,4 +1,4 @@
-/** A token issuer that can misbehave. What a developer runs is `dev/issuer`; this one is for tests alone. */
+/** A token issuer for tests, which can misbehave. Developers run `dev/issuer` instead. */
 import { createHmac } from 'node:crypto';
 import { calculateJwkThumbprint, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
 import { createWebServer, type WebHandler } from '../../dev/http/create-web-server.ts';
@@ -19,22 +19,22 @@ export type TestIssuer = {
   /** The current signing key's public half. */
   publicKeyPem(): Promise<string>;
   publicJwk(): JWK;
-  /** A valid token; `claims` and `header` are added or put in place, `undefined` leaves one out. */
+  /** A valid token. `claims` and `header` add or replace members; `undefined` removes one. */
   sign(sub: unknown, claims?: Json, header?: Json): Promise<string>;
   /** The same claims with no signature: `alg: none`. */
   unsigned(sub: string): string;
-  /** The same claims signed HS256, the public key's PEM being the secret. */
+  /** The same claims signed with HS256, with the public key's PEM as the secret. */
   signedWithPublicKey(sub: string): Promise<string>;
-  /** A new signing key. The former one stays published unless it is retired. */
+  /** Creates a new signing key. The former one stays published unless it is retired. */
   rotate(options?: { readonly alg?: string; readonly retireFormer?: boolean }): Promise<void>;
-  /** How often the keys were asked for. */
+  /** How often the keys were fetched. */
   jwksRequests(): number;
-  /** Replaces the answer to `/.well-known/jwks.json`; without an argument it is the true one again. */
+  /** Replaces the answer to `/.well-known/jwks.json`. Without an argument it restores the real one. */
   answerJwksWith(handler?: WebHandler): void;
   close(): Promise<void>;
 };
 
-/** A running issuer with one key of that algorithm, on a port the system picks or on the given one. */
+/** Starts an issuer with one key for that algorithm, on the given port or on one that the system picks. */
 export async function startTestIssuer(
   options: { readonly alg?: string; readonly port?: number } = {},
 ): Promise<TestIssuer> {

@@ -1,8 +1,8 @@
 import type { World } from './start-world.ts';
 
 /**
- * How many requests reached the KV, less those that write down a call after its response: those may come at any
- * time, also while the next call is under way. Each of them looks for the mark of an erased user.
+ * How many requests reached KV, without those that record a call after its response: these may arrive at any time,
+ * also during the next call. They are recognized by their check for the mark of an erased user.
  */
 export function requestsBeforeResponses(world: World): number {
   return world.kv.requests.filter(

@@ -1,18 +1,18 @@
 /**
- * The answers of the providers' text endpoints, as small as their SDKs accept them. The text is always
- * `Hello from <provider>`, streamed in three pieces.
+ * Minimal answers of the providers' text endpoints that their SDKs accept. The text is always `Hello from <provider>`,
+ * streamed in three chunks.
  */
 import { z } from 'zod';
 import type { RecordedCall } from './recorded-call.ts';
 
-/** An answer whole, or event by event: each string is one SSE event without its final blank line. */
+/** An answer as a whole, or as events: each string is one SSE event without its final blank line. */
 export type DialectAnswer = { readonly json: unknown } | { readonly events: readonly string[] };
 
 const Body = z.looseObject({ model: z.string().optional(), stream: z.boolean().optional() });
 const inTokens = 3;
 const outTokens = 5;
 
-/** The answer to a call that asks for text, or undefined when the path is no text endpoint. */
+/** The answer of a text endpoint, or undefined if the path is not one. */
 export function dialectAnswer(call: RecordedCall): DialectAnswer | undefined {
   if (call.method !== 'POST') return undefined;
   const path = call.target.split('?')[0] ?? '';

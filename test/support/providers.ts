@@ -5,16 +5,16 @@ import { type Answer, usual } from './answers.ts';
 import { type RecordedCall, recordCall } from './recorded-call.ts';
 
 export type TestProviders = {
-  /** Every call that arrived, in order of arrival. */
+  /** Every received call, in order of arrival. */
   readonly calls: readonly RecordedCall[];
   /** `OPENAI_BASE_URL` and so on, for every provider of the catalogue: no test reaches a real one. */
   readonly env: Readonly<Record<string, string>>;
   origin(provider: ProviderId): string;
-  /** How one provider, or all of them, answer from now on. */
+  /** Sets how one provider, or all of them, answer from now on. */
   answerWith(answer: Answer, provider?: ProviderId): void;
-  /** How the next call is answered, whoever it is for. Several queue up. */
+  /** Sets the answer to the next call to any provider. Several answers are queued. */
   answerNextWith(answer: Answer): void;
-  /** Forgets the recorded calls, and every provider answers as usual again. */
+  /** Clears the recorded calls and restores the usual answers. */
   reset(): void;
   close(): Promise<void>;
 };

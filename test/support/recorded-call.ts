@@ -5,18 +5,18 @@ import { findProvider, type ProviderId } from '../../lib/providers/catalogue.ts'
 export type RecordedCall = {
   readonly provider: ProviderId;
   readonly method: string;
-  /** The raw request target: path and query as they came over the wire. */
+  /** The raw request target: path and query as received. */
   readonly target: string;
   readonly headers: IncomingHttpHeaders;
-  /** Names and values in turn, as they came over the wire, repeated ones too. */
+  /** Names and values alternately, as received, including duplicates. */
   readonly rawHeaders: readonly string[];
-  /** What the provider would bill: the value of its credential header, without the scheme. */
+  /** The key that the provider would charge: the value of its credential header, without the scheme. */
   readonly credential: string | undefined;
-  /** The body so far; complete once `received` has settled. */
+  /** The body so far; complete once `received` has resolved. */
   body(): Buffer;
   json(): unknown;
   readonly received: Promise<void>;
-  /** Settles when the caller closed the connection before the answer was complete. */
+  /** Resolves when the caller closes the connection before the answer is complete. */
   readonly left: Promise<void>;
   hasLeft(): boolean;
 };

@@ -9,7 +9,7 @@ import { startTestProviders, type TestProviders } from './providers.ts';
 import type { RecordedCall } from './recorded-call.ts';
 import { startRedisServer } from './redis-server.ts';
 
-/** One request that reached the KV, as its commands. */
+/** One request that reached KV, as a list of its commands. */
 type KvRequest = readonly (readonly string[])[];
 
 export type World = {
@@ -18,35 +18,35 @@ export type World = {
     readonly token: string;
     /** Every request so far; a pipeline is one request. */
     readonly requests: KvRequest[];
-    /** Stops the store alone, as an outage. */
+    /** Stops only the store, to emulate an outage. */
     stop(): Promise<void>;
   };
   readonly issuer: TestIssuer;
   readonly providers: TestProviders;
-  /** What reached the providers: the same list as `providers.calls`. */
+  /** The calls that reached the providers: the same list as `providers.calls`. */
   readonly calls: readonly RecordedCall[];
-  /** The functions' configuration. It is in `process.env` until `close`, unless `applyEnv` is false. */
+  /** The configuration of the functions. It is in `process.env` until `close`, unless `applyEnv` is false. */
   readonly env: Readonly<Record<string, string>>;
   tokenFor(user: string, claims?: Readonly<Record<string, unknown>>): Promise<string>;
-  /** Stops everything and puts `process.env` back as it was. */
+  /** Stops everything and restores `process.env`. */
   close(): Promise<void>;
 };
 
 export type WorldOptions = {
   /** Default: production, where every user has their own keys. */
   readonly mode?: 'local' | 'production';
-  /** Added to the configuration, or put in place of a variable of it. */
+  /** Added to the configuration; replaces variables with the same name. */
   readonly env?: Readonly<Record<string, string>>;
   readonly issuerAlg?: string;
-  /** Default: embedded, which needs no program installed. */
+  /** Default: embedded, which needs no installed program. */
   readonly kvEngine?: 'embedded' | 'redis-server';
   /** Default true. Import the functions after this, and not before. */
   readonly applyEnv?: boolean;
 };
 
 /**
- * Everything the functions talk to, real and on loopback: a KV store in memory, a token issuer, and one
- * recording server for each provider. Nothing in it reaches another machine, and nothing is left behind.
+ * Starts everything that the functions call, as real servers on loopback: a KV store in memory, a token issuer, and one
+ * recording server for each provider. No request reaches another machine, and `close` removes everything.
  */
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const { mode = 'production', env: extra = {}, issuerAlg, kvEngine = 'embedded', applyEnv = true } = options;
@@ -65,7 +65,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     VAULT_KEYS: newMasterKey(),
     RATE_LIMIT_PER_MINUTE: '1000000',
     CRON_SECRET: randomBytes(24).toString('base64url'),
-    // In local mode keys are written here, and not into the project.
+    // In local mode keys are written here instead of into the project.
     ENV_FILE: join(directory, '.env'),
     ...providers.env,
     ...extra,
@@ -109,15 +109,15 @@ export function newMasterKey(kid = `k${randomBytes(4).toString('hex')}`): string
   return `${kid}:${randomBytes(32).toString('base64url')}`;
 }
 
-/** A made-up provider key, different each time. */
+/** A random provider key, different each time. */
 export function newProviderKey(prefix = 'sk-test-'): string {
   return prefix + randomBytes(24).toString('base64url');
 }
 
-/** Variables that would turn a test on a developer's or CI machine into something else. */
+/** Variables of a developer's or CI machine that would change what a test does. */
 const CLEARED = ['VERCEL_ENV', 'AWS_LAMBDA_FUNCTION_NAME', 'LAMBDA_TASK_ROOT', 'DEBUG', ...configVariables];
 
-/** Sets the variables and gives what puts everything back. */
+/** Sets the variables and returns a function that restores them. */
 function setEnvironment(env: Readonly<Record<string, string>>): () => void {
   const names = [...CLEARED, ...Object.keys(env)];
   const former = names.map((name) => [name, process.env[name]] as const);

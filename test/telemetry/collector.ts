@@ -22,9 +22,9 @@ type ExportedSpan = z.infer<typeof span>;
 
 export type Collector = {
   readonly url: string;
-  /** Every span that has arrived. */
+  /** Every span received so far. */
   readonly spans: ExportedSpan[];
-  /** Every byte that has arrived, headers included. */
+  /** Every byte received so far, including headers. */
   received(): string;
   close(): Promise<void>;
 };

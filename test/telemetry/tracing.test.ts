@@ -58,7 +58,7 @@ async function traced(path: string, init: CallInit = {}) {
   return { response, root, stages };
 }
 
-test('a call is one span with its stages, a child of the caller’s', async () => {
+test('a call is one span with its stages, as a child of the caller’s span', async () => {
   const { response, root, stages } = await traced('/api/proxy/openai/v1/models?secret=1');
   expect(root).toMatchObject({ name: 'GET /api/proxy/:provider/*', traceId: TRACE, parentSpanId: PARENT });
   expect(stages.map(({ name }) => name)).toEqual(['verify', 'kv', 'open', 'provider']);
@@ -70,7 +70,7 @@ test('a call is one span with its stages, a child of the caller’s', async () =
   expect(timing).toMatch(/^verify;dur=[\d.]+, kv;dur=[\d.]+, open;dur=[\d.]+, provider;dur=[\d.]+$/);
 });
 
-test('trace context goes to the providers the operator names, and to no other', async () => {
+test('trace context is sent only to the providers that the operator names', async () => {
   const { root } = await traced('/api/proxy/openai/v1/models');
   expect(world.calls.at(-1)?.headers.traceparent).toBe(`00-${TRACE}-${root.spanId}-01`);
   expect(world.calls.at(-1)?.headers).not.toHaveProperty('tracestate');
@@ -78,7 +78,7 @@ test('trace context goes to the providers the operator names, and to no other', 
   expect(world.calls.at(-1)?.headers).not.toHaveProperty('traceparent');
 });
 
-test('a refusal has its code; no key, token, path or query is in anything that is exported', async () => {
+test('a refusal has its code, and nothing exported contains a key, token, path or query', async () => {
   const { root } = await traced(`/api/proxy/exa/search?q=${key}&t=${token}`);
   expect(root.attributes).toContainEqual({ key: 'error.type', value: { stringValue: 'key_missing' } });
   await traced(`/api/proxy/openai/v1/${key}`, { headers: { traceparent: `${token}` } });

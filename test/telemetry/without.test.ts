@@ -25,7 +25,7 @@ beforeEach(() => {
   vi.spyOn(console, 'error').mockImplementation((line) => void lines.push(JSON.parse(line)));
 });
 
-test('without OTEL_ variables nothing of it is loaded, and a caller’s own trace context is passed on', async () => {
+test('without OTEL_ variables OpenTelemetry is not loaded, and a caller’s own trace context is forwarded', async () => {
   const token = await world.tokenFor('untraced');
   await call(modules.key, '/api/keys/openai', { method: 'PUT', token, json: { key: newProviderKey() } });
   const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`;
@@ -42,7 +42,7 @@ test('without OTEL_ variables nothing of it is loaded, and a caller’s own trac
   }
 });
 
-test('a call is one line of JSON with its request id, and no path of the caller’s', async () => {
+test('a call is logged as one line of JSON with its request id and without the caller’s path', async () => {
   const token = await world.tokenFor('untraced');
   const response = await call(modules.proxy, '/api/proxy/exa/search?q=private', { token });
   const line = lines.find(({ event }) => event === 'call');
@@ -63,7 +63,7 @@ test('a call is one line of JSON with its request id, and no path of the caller�
   expect(JSON.stringify(lines)).not.toContain('private');
 });
 
-test('other origins do not read the timing', async () => {
+test('other origins cannot read the Server-Timing header', async () => {
   const response = await call(modules.proxy, '/api/proxy/exa/search', {
     headers: { origin: 'https://other.example' },
   });

@@ -10,7 +10,7 @@ const usage = { prompt_tokens: 12, completion_tokens: 34 };
 const tokens = { input: 12, output: 34 };
 const nothing = { tokens: undefined, model: undefined };
 
-/** The bytes of a text, in pieces of one size. */
+/** The bytes of a text, in chunks of one size. */
 function* pieces(text: string, size: number): Generator<Uint8Array> {
   const bytes = new TextEncoder().encode(text);
   for (let at = 0; at < bytes.length; at += size) yield bytes.slice(at, at + size);
@@ -36,7 +36,7 @@ function answerOf(
   return { status: more.status ?? 200, headers, body: streamOf(chunks) };
 }
 
-/** What the meter reads. The answer that passes must be the one that came. */
+/** The metered counts. Also checks that the answer itself passes unchanged. */
 async function meter(type: string, text: string, size = text.length + 1): Promise<Metered> {
   const metered = meterAnswer(answerOf(type, pieces(text, size)));
   expect(Buffer.from(await new Response(metered?.answer.body).bytes()).toString()).toBe(text);
@@ -48,30 +48,27 @@ const sse = (value: unknown) => `data: ${JSON.stringify(value)}\n\n`;
 describe('server-sent events', () => {
   const text = `: hi\n\nevent: a\nid: 7\n${sse({ model: 'm-é', x: 'é🔑' })}${sse({ model: 'm-1' })}${sse({ usage })}data: [DONE]\n\n`;
 
-  test.each(['\n', '\r\n', '\r'])(
-    'are read in pieces of any size, with lines that end in %j',
-    async (end) => {
-      for (const size of [1, 2, 3, 7, 64, 10_000]) {
-        expect(await meter(EVENTS, text.replaceAll('\n', end), size)).toEqual({ tokens, model: 'm-1' });
-      }
-    },
-  );
+  test.each(['\n', '\r\n', '\r'])('are read in chunks of any size, with line end %j', async (end) => {
+    for (const size of [1, 2, 3, 7, 64, 10_000]) {
+      expect(await meter(EVENTS, text.replaceAll('\n', end), size)).toEqual({ tokens, model: 'm-1' });
+    }
+  });
 
   test.each([
     ['a byte order mark before it', `\ufeff${sse({ usage })}`],
     ['no space after the colon', `data:{"usage":${JSON.stringify(usage)}}\n\n`],
     ['data on several lines', `data: {"usage":\ndata: ${JSON.stringify(usage)}\ndata: }\n\n`],
-    ['no blank line behind it', `data: {"usage":${JSON.stringify(usage)}}`],
-    ['an event before it that is no JSON', `data: "_tokens"\n\n${sse({ usage })}`],
+    ['no final blank line', `data: {"usage":${JSON.stringify(usage)}}`],
+    ['an event before it that is not JSON', `data: "_tokens"\n\n${sse({ usage })}`],
     [
       'an event before it without counts',
       sse({ usage: { prompt_tokens: 1 } }) + sse({ usage: null }) + sse({ usage }),
     ],
-  ])('count with %s', async (_what, stream) => {
+  ])('are counted with %s', async (_what, stream) => {
     expect(await meter(EVENTS, stream)).toEqual({ tokens, model: undefined });
   });
 
-  test('are merged, and the last count of each kind is taken', async () => {
+  test('are merged, and the last count of each kind is used', async () => {
     const start = {
       type: 'message_start',
       message: { model: 'm-1', usage: { input_tokens: 7, output_tokens: 1 } },
@@ -90,13 +87,13 @@ describe('server-sent events', () => {
     expect((await meter(EVENTS, stream)).tokens).toBeUndefined();
   });
 
-  test('with a whole image in them are read', async () => {
+  test('that contain a whole image are read', async () => {
     const image = 'A'.repeat(3 * MEBIBYTE);
     expect(await meter(EVENTS, sse({ b64_json: image, usage }), 65_536)).toMatchObject({ tokens });
   });
 
   test.each(['\n', '\r\n'])(
-    'are left out where they are too long, and the next one counts: %j',
+    'are skipped if they are too long, and the next one is counted: %j',
     async (end) => {
       const tooLong = sse({ b64_json: 'A'.repeat(5 * MEBIBYTE), usage: { prompt_tokens: 999 } });
       const stream = `${tooLong}${sse({ usage })}data: `.replaceAll('\n', end);
@@ -105,7 +102,7 @@ describe('server-sent events', () => {
     },
   );
 
-  test('that never end take a bounded amount of memory', async () => {
+  test('that never end use a limited amount of memory', async () => {
     const metered = meterAnswer(
       answerOf(
         EVENTS,
@@ -122,7 +119,7 @@ describe('server-sent events', () => {
     expect(most).toBeLessThan(200 * MEBIBYTE);
   });
 
-  test('that keep a connection open do not use up the room for one event', async () => {
+  test('that only keep the connection open do not count towards the event limit', async () => {
     const pings = `: ${'x'.repeat(1000)}\n\n`.repeat(10_000);
     expect(await meter(EVENTS, pings + sse({ usage }), 1004 * 64)).toMatchObject({ tokens });
   });
@@ -130,24 +127,27 @@ describe('server-sent events', () => {
 
 describe('JSON', () => {
   test.each([
-    ['one member twice: the last', `{"usage":{"prompt_tokens":1},"usage":${JSON.stringify(usage)}}`],
-    ['an array: the last element', JSON.stringify([{ usage: { prompt_tokens: 1 } }, { usage }, {}])],
+    ['a duplicate member: the last one', `{"usage":{"prompt_tokens":1},"usage":${JSON.stringify(usage)}}`],
+    [
+      'an array: the last element with counts',
+      JSON.stringify([{ usage: { prompt_tokens: 1 } }, { usage }, {}]),
+    ],
     ['white space and a byte order mark', `\ufeff \n{ "usage" : ${JSON.stringify(usage, null, 2)} }\n`],
     ['Groq', JSON.stringify({ x_groq: { usage } })],
     ['Cohere', JSON.stringify({ usage: { tokens: { input_tokens: 12, output_tokens: 34 } } })],
-  ])('counts with %s', async (_what, text) => {
+  ])('is counted with %s', async (_what, text) => {
     for (const size of [1, 5, 10_000]) expect(await meter(JSON_TYPE, text, size)).toMatchObject({ tokens });
   });
 
   test.each([
     ['counts that are nested', JSON.stringify({ output: { usage } })],
-    ['an answer cut off', JSON.stringify({ usage, a: 1 }).slice(0, -1)],
-    ['no JSON', `"_tokens" ${JSON.stringify({ usage })}`],
+    ['a truncated answer', JSON.stringify({ usage, a: 1 }).slice(0, -1)],
+    ['text that is not JSON', `"_tokens" ${JSON.stringify({ usage })}`],
     ['a million open brackets', `{"_tokens":${'['.repeat(1_000_000)}`],
     ['a million nested arrays', `{"_tokens":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}}`],
     ['nested objects', `${'{"usage":'.repeat(50_000)}{"a_tokens":1}${'}'.repeat(50_000)}`],
-    ['counts that are no numbers', '{"usage":{"prompt_tokens":"12","completion_tokens":1.5}}'],
-    ['nothing', ''],
+    ['counts that are not whole numbers', '{"usage":{"prompt_tokens":"12","completion_tokens":1.5}}'],
+    ['an empty body', ''],
   ])('has no counts in %s', async (_what, text) => {
     expect((await meter(JSON_TYPE, text, 65_536)).tokens).toBeUndefined();
   });
@@ -156,7 +156,7 @@ describe('JSON', () => {
     ['application/x-ndjson', '\n'],
     ['application/jsonl', '\r\n'],
     ['application/json-seq', '\u001e'],
-  ])('in %s counts with the last text that has counts', async (type, separator) => {
+  ])('in %s is counted with the last text that has counts', async (type, separator) => {
     const texts = [{ model: 'm-1' }, { usage: { prompt_tokens: 1 } }, { usage }, { text: '"_tokens"' }];
     const text = texts.map((value) => separator + JSON.stringify(value) + separator).join('');
     for (const size of [1, 10_000]) expect(await meter(type, text, size)).toEqual({ tokens, model: 'm-1' });
@@ -164,18 +164,18 @@ describe('JSON', () => {
     expect(await meter(type, long + text, 65_536)).toMatchObject({ tokens });
   });
 
-  test('is read only where it can be: not in failures, other types and compressed answers', () => {
+  test('is not read in failures, other content types and compressed answers', () => {
     expect(meterAnswer(answerOf(JSON_TYPE, [], { status: 400 }))).toBeUndefined();
     expect(meterAnswer(answerOf('text/plain', []))).toBeUndefined();
     expect(meterAnswer(answerOf(JSON_TYPE, [], { encoding: 'gzip' }))).toBeUndefined();
   });
 });
 
-describe('a JSON answer too long to be kept', () => {
+describe('a JSON answer that exceeds the buffer', () => {
   const long = 'é'.repeat(2 * MEBIBYTE);
 
   test.each([65_536, 5 * MEBIBYTE])(
-    'counts with what stands at its end, in pieces of %i bytes',
+    'is counted with the counts at its end, in chunks of %i bytes',
     async (size) => {
       const answer = {
         data: [{ b64_json: long, usage: { prompt_tokens: 1 } }],
@@ -192,15 +192,15 @@ describe('a JSON answer too long to be kept', () => {
   );
 
   test.each([
-    ['counts at its beginning', { usage, data: long }],
+    ['counts at its start', { usage, data: long }],
     ['counts that are nested', { data: long, x: { usage } }],
     ['text about counts', { data: `${long},"usage":{"prompt_tokens":999}}` }],
-    ['a name that ends alike', { data: long, ',"usage': usage }],
-  ])('is a call without counts where it has %s', async (_what, answer) => {
+    ['a name with the same ending', { data: long, ',"usage': usage }],
+  ])('is a call without counts if it has %s', async (_what, answer) => {
     expect(await meter(JSON_TYPE, JSON.stringify(answer), 65_536)).toEqual(nothing);
   });
 
-  test('is a call without counts where it is cut off behind a nested object', async () => {
+  test('is a call without counts if it is truncated after a nested object', async () => {
     const text = `{"data":"${long}","x":{"usage":${JSON.stringify(usage)}}`;
     const cut = (function* () {
       yield* pieces(text, 65_536);
@@ -211,7 +211,7 @@ describe('a JSON answer too long to be kept', () => {
     expect(await metered?.metered).toEqual(nothing);
   });
 
-  test('never gives a member that is not one of the outermost object', () => {
+  test('never uses a member that is not in the outermost object', () => {
     const name = fc.constantFrom('usage', 'model', 'usageMetadata', 'a', ',"usage":{', '{"model":"x"', '\\');
     const { value } = fc.letrec((tie) => ({
       value: fc.oneof(
@@ -233,7 +233,7 @@ describe('a JSON answer too long to be kept', () => {
   });
 });
 
-test('a caller who leaves is counted with what was read until then', async () => {
+test('a call whose caller disconnects is counted with what was read until then', async () => {
   const chunks = pieces(sse({ usage }) + sse({ usage: { prompt_tokens: 999 } }), sse({ usage }).length);
   const controller = new AbortController();
   const metered = meterAnswer(answerOf(EVENTS, chunks), controller.signal);
@@ -242,7 +242,7 @@ test('a caller who leaves is counted with what was read until then', async () =>
   expect(await metered?.metered).toMatchObject({ tokens });
 });
 
-test('a caller who leaves a streamed array is counted with the elements until then', async () => {
+test('a streamed array whose caller disconnects is counted with the elements until then', async () => {
   const first = new TextEncoder().encode(`[${JSON.stringify({ usage })}`);
   const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(first) });
   const metered = meterAnswer({ ...answerOf(JSON_TYPE, []), body });
@@ -252,7 +252,7 @@ test('a caller who leaves a streamed array is counted with the elements until th
   expect(await metered?.metered).toMatchObject({ tokens });
 });
 
-test('a short answer is read to its end before the caller takes it', async () => {
+test('a short answer is read completely before the caller reads it', async () => {
   const metered = meterAnswer(answerOf(JSON_TYPE, pieces(JSON.stringify({ usage }), 100)));
   expect(await metered?.metered).toMatchObject({ tokens });
 });

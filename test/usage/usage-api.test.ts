@@ -158,7 +158,7 @@ const cases: readonly [string, string, string, Answer, Row][] = [
 ];
 
 describe.each(cases)('%s', (_what, provider, path, answer, expected) => {
-  test('the tokens are the provider’s own, and the answer passes unchanged', async () => {
+  test('records the provider’s own token counts, and the answer passes unchanged', async () => {
     await put(provider);
     world.providers.answerNextWith(answer);
     const response = await send('proxy', `/api/proxy/${provider}${path}`, { method: 'POST', json: {} });
@@ -170,7 +170,7 @@ describe.each(cases)('%s', (_what, provider, path, answer, expected) => {
   });
 });
 
-test('a stream without figures is a call with none, and nothing is made up', async () => {
+test('a stream without counts is a call without counts, and nothing is estimated', async () => {
   await put('openai');
   world.providers.answerNextWith(events([sse({ model: 'm-1', choices: [] }), 'data: [DONE]']));
   await (await send('proxy', '/api/proxy/openai/v1/chat/completions', { method: 'POST', json: {} })).text();
@@ -179,7 +179,7 @@ test('a stream without figures is a call with none, and nothing is made up', asy
   ]);
 });
 
-test.each([false, true])('generate, streamed %s, counts what the provider said', async (stream) => {
+test.each([false, true])('generate with stream %s records the provider’s counts', async (stream) => {
   for (const provider of ['openai', 'anthropic', 'gemini'] as const) await put(provider);
   for (const provider of ['openai', 'anthropic', 'gemini']) {
     const body = { provider, model: 'm-1', prompt: 'hi', stream };
@@ -189,7 +189,7 @@ test.each([false, true])('generate, streamed %s, counts what the provider said',
   for (const row of found) expect(row).toMatchObject({ measuredCalls: 1, inputTokens: 3, outputTokens: 5 });
 });
 
-test('calls add up by day, provider and model; a search has no tokens', async () => {
+test('calls are added up by day, provider and model; a search has no tokens', async () => {
   await put('openai');
   await put('exa');
   const used = { prompt_tokens: 1, completion_tokens: 2 };
@@ -210,7 +210,7 @@ test('calls add up by day, provider and model; a search has no tokens', async ()
   ]);
 });
 
-test('a stream is not held back: each event is here before the next one is sent', async () => {
+test('a stream is not delayed: each event arrives before the next one is sent', async () => {
   await put('openai');
   const gates = [newGate(), newGate()];
   const list = [sse({ choices: [] }), sse({ choices: [], usage: chatUsage })];
@@ -226,7 +226,7 @@ test('a stream is not held back: each event is here before the next one is sent'
   expect(await rows()).toMatchObject([{ inputTokens: 12 }]);
 });
 
-test('a caller who leaves a stream is counted with what was said until then', async () => {
+test('a stream whose caller disconnects is counted with the counts until then', async () => {
   await put('anthropic');
   const never = new Promise(() => {});
   const start = sse({
@@ -243,7 +243,7 @@ test('a caller who leaves a stream is counted with what was said until then', as
   expect(await rows()).toMatchObject([{ model: 'm-1', inputTokens: 7, outputTokens: 1 }]);
 });
 
-test('costs come from the operator’s table alone', async () => {
+test('costs come only from the operator’s price table', async () => {
   await put('openai');
   for (const model of ['gpt-priced', 'gpt-other']) {
     world.providers.answerNextWith(
@@ -261,7 +261,7 @@ test('costs come from the operator’s table alone', async () => {
   ]);
 });
 
-test('days are chosen by from and to, over months, and nonsense is refused', async () => {
+test('from and to select days, also across months, and invalid values are refused', async () => {
   await put('openai');
   const use = async () =>
     (
@@ -295,7 +295,7 @@ test('days are chosen by from and to, over months, and nonsense is refused', asy
   }
 });
 
-test('the official Anthropic SDK’s own sum is what is counted', async () => {
+test('the recorded counts equal the sum that the official Anthropic SDK computes', async () => {
   await put('anthropic');
   const client = new Anthropic({
     apiKey: token,

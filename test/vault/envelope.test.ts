@@ -18,22 +18,22 @@ const alice = { user: user('alice'), provider: 'openai' } as const;
 const key = new Secret(newProviderKey());
 const sealed = await sealKey(ring, alice, key);
 
-/** Sealed once with the master key 00 01 … 1f; never to be made anew. */
+/** Sealed once with the master key 00 01 … 1f. Never generate it again: it proves that old envelopes still open. */
 const GOLDEN =
   'eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwia2lkIjoiZ29sZGVuIn0..5KWbvuybeEUyfEu-.rk1msAW7Xjr9BjVBOv3OVA.Rgdr--fZfXv4ZJRKBw1orA';
 const unreadable = { code: 'key_unreadable', status: 403 };
 
-test('an envelope opens for its owner and provider, and is different each time', async () => {
+test('an envelope opens for its owner and provider, and sealing twice gives different envelopes', async () => {
   expect((await openKey(ring, alice, sealed)).reveal()).toBe(key.reveal());
   expect(await sealKey(ring, alice, key)).not.toBe(sealed);
   expect(decodeProtectedHeader(sealed)).toEqual({ alg: 'dir', enc: 'A256GCM', kid: 'k1' });
 });
 
-describe('an envelope does not open', () => {
+describe('openKey rejects an envelope', () => {
   test.each([
-    ['for another user', { ...alice, user: user('bob') }],
-    ['for another provider', { ...alice, provider: 'exa' }],
-    ['where user and provider only read the same together', { user: user('aliceo'), provider: 'exa' }],
+    ['moved to another user', { ...alice, user: user('bob') }],
+    ['moved to another provider', { ...alice, provider: 'exa' }],
+    ['whose user and provider have the same concatenation', { user: user('aliceo'), provider: 'exa' }],
   ] as const)('%s', async (_what, binding) => {
     await expect(openKey(ring, binding, sealed)).rejects.toMatchObject(unreadable);
   });
@@ -46,7 +46,7 @@ describe('an envelope does not open', () => {
     }
   });
 
-  test('truncated, too long or of another form', async () => {
+  test('that is truncated, too long or malformed', async () => {
     for (const text of [
       '',
       '.',
@@ -61,7 +61,7 @@ describe('an envelope does not open', () => {
     }
   });
 
-  test('under a master key that is not on the ring, or another one of the same kid', async () => {
+  test('under a master key that is not on the ring, or a different key with the same kid', async () => {
     for (const keys of [newMasterKey('k2'), newMasterKey('k1')]) {
       const other = await loadKeyRing({ vaultKeys: new Secret(keys), wrappedKeys: undefined });
       await expect(openKey(other, alice, sealed)).rejects.toMatchObject(unreadable);
@@ -81,7 +81,7 @@ describe('an envelope does not open', () => {
     await expect(openKey(ring, alice, forged)).rejects.toMatchObject(unreadable);
   });
 
-  test('with an honest tag under a header that has one member more', async () => {
+  test('with a valid tag but an extra header member', async () => {
     const contentKey = await ring.deriveKey('k1', alice);
     if (contentKey === undefined) throw new Error('no content key');
     const forged = await new CompactEncrypt(new TextEncoder().encode('x'))
@@ -90,7 +90,7 @@ describe('an envelope does not open', () => {
     await expect(openKey(ring, alice, forged)).rejects.toMatchObject(unreadable);
   });
 
-  test('and says nothing of why: one error for every cause, without a cause', async () => {
+  test('with the same error for every reason and without a cause', async () => {
     const errors = await Promise.all(
       [sealed.slice(0, -2), 'x', await sealKey(ring, { ...alice, provider: 'exa' }, key)].map((text) =>
         openKey(ring, alice, text).catch((error: unknown) => error),
@@ -101,7 +101,7 @@ describe('an envelope does not open', () => {
   });
 });
 
-test('all keys on the ring open, the first seals', async () => {
+test('every master key on the ring opens envelopes, and the first one seals', async () => {
   const rotated = await loadKeyRing({
     vaultKeys: new Secret(`${newMasterKey('k2')},${master}`),
     wrappedKeys: undefined,
@@ -110,7 +110,7 @@ test('all keys on the ring open, the first seals', async () => {
   expect(decodeProtectedHeader(await sealKey(rotated, alice, key)).kid).toBe('k2');
 });
 
-test('an envelope of version 1 opens for ever', async () => {
+test('an envelope of version 1 still opens', async () => {
   const bytes = Buffer.from(Array.from({ length: 32 }, (_, i) => i));
   const vaultKeys = new Secret(`golden:${bytes.toString('base64url')}`);
   const fixed = await loadKeyRing({ vaultKeys, wrappedKeys: undefined });
@@ -119,7 +119,7 @@ test('an envelope of version 1 opens for ever', async () => {
   );
 });
 
-test('master keys are exactly 32 bytes, not all zero, with kids of their own; messages hold no key', async () => {
+test('rejects master keys that are not 32 bytes, are all zero or share a kid; messages contain no key', async () => {
   const bytes = randomBytes(32).toString('base64url');
   for (const text of [
     '',
@@ -138,7 +138,7 @@ test('master keys are exactly 32 bytes, not all zero, with kids of their own; me
   }
 });
 
-test('a secret does not print', () => {
+test('a secret is never printed', () => {
   const value = newProviderKey();
   const secret = new Secret(value);
   const printed = [

@@ -1,7 +1,7 @@
 /**
- * A stand-in for AWS KMS and STS on loopback: no npm package emulates KMS. It speaks as much of the JSON 1.1
- * protocol as `Encrypt` and `Decrypt` of one symmetric key need, binds the encryption context as KMS does, and
- * checks no signatures. Where moto is installed the same tests run against that as well.
+ * A test double for AWS KMS and STS on loopback, because no npm package emulates KMS. It implements the parts of the JSON
+ * 1.1 protocol that `Encrypt` and `Decrypt` of one symmetric key need, authenticates the encryption context as KMS does,
+ * and does not check signatures. If moto is installed, the same tests also run against it.
  */
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from 'node:crypto';
 import { z } from 'zod';
@@ -22,14 +22,14 @@ type Input = z.infer<typeof Input>;
 export type KmsDouble = {
   readonly url: string;
   readonly keyArn: string;
-  /** What was asked, in order: the operation, and the access key id that signed. */
+  /** The requests, in order: the operation, and the access key id that signed it. */
   readonly asked: { readonly operation: string; readonly accessKeyId: string }[];
-  /** Answers every operation with this error from now on; undefined: healthy again. */
+  /** Answers every operation with this error; undefined: healthy again. */
   failWith(error: { readonly status: number; readonly type: string } | undefined): void;
   close(): Promise<void>;
 };
 
-/** The access key id that the STS of this double gives out. */
+/** The access key id that this double's STS returns. */
 export const ROLE_ACCESS_KEY_ID = 'ASIAROLE000000000000';
 
 export async function startKmsDouble(): Promise<KmsDouble> {
@@ -70,7 +70,7 @@ export async function startKmsDouble(): Promise<KmsDouble> {
   };
 }
 
-/** KMS takes the context as a map: the order of its entries does not matter. */
+/** KMS treats the context as a map, so the order of entries does not matter. */
 function associatedData({ KeyId, EncryptionContext }: Input): Buffer {
   return Buffer.from(JSON.stringify([KeyId, Object.entries(EncryptionContext).sort()]));
 }

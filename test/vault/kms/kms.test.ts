@@ -18,7 +18,7 @@ const STORE = { KV_REST_API_URL: 'http://127.0.0.1:9', KV_REST_API_TOKEN: 'unuse
 
 type Kms = { readonly url: string; readonly keyArn: string; close(): Promise<void> };
 
-/** What the AWS SDK reads from the environment, put back afterwards. */
+/** The variables that the AWS SDK reads, restored afterwards. */
 function useKms(url: string): () => void {
   const names = [
     'AWS_ENDPOINT_URL_KMS',
@@ -41,7 +41,7 @@ function useKms(url: string): () => void {
   };
 }
 
-/** One entry of `VAULT_KEYS_KMS`, wrapped as docs/rotation.md says, with the official client. */
+/** One entry of `VAULT_KEYS_KMS`, wrapped with the official client as docs/rotation.md describes. */
 async function wrap({ keyArn }: Kms, kid: string, bytes: Uint8Array = randomBytes(32)): Promise<string> {
   const client = new KMSClient({ region: 'eu-central-1' });
   const { CiphertextBlob = new Uint8Array() } = await client.send(
@@ -74,7 +74,7 @@ describe.each(emulators)('with %s', (_name, start) => {
     await kms.close();
   });
 
-  test('wrapped keys come first and seal, those of VAULT_KEYS still open', async () => {
+  test('wrapped keys come first and seal; keys of VAULT_KEYS still open', async () => {
     const plain = newMasterKey('plain');
     const former = await open({ VAULT_KEYS: plain });
     const sealed = await sealKey(former, BINDING, new Secret('kept'));
@@ -110,12 +110,12 @@ describe.each(emulators)('with %s', (_name, start) => {
   test.each([
     ['31 bytes', new Uint8Array(randomBytes(31)), /exactly 32 bytes/],
     ['all zero', new Uint8Array(32), /all zero/],
-  ])('a wrapped key of %s is refused', async (_what, bytes, text) => {
+  ])('rejects a wrapped key of %s', async (_what, bytes, text) => {
     const wrapped = await wrap(kms, 'w1', bytes);
     await expect(open({ VAULT_KEYS_KMS: wrapped, VAULT_KMS_KEY: kms.keyArn })).rejects.toThrow(text);
   });
 
-  test('one kid in both variables is refused', async () => {
+  test('rejects a kid that is in both variables', async () => {
     const wrapped = await wrap(kms, 'same');
     const attempt = open({
       VAULT_KEYS: newMasterKey('same'),
@@ -126,7 +126,7 @@ describe.each(emulators)('with %s', (_name, start) => {
   });
 });
 
-describe('with a stand-in for KMS', () => {
+describe('with a KMS test double', () => {
   let kms: KmsDouble;
   let restore = () => {};
   beforeAll(async () => {
@@ -143,7 +143,7 @@ describe('with a stand-in for KMS', () => {
     ['AccessDeniedException', /may not be opened/],
     ['DisabledException', /disabled/],
     ['UnrecognizedClientException', /does not know the credentials/],
-  ])('%s is a setting that is wrong', async (type, text) => {
+  ])('%s is reported as a wrong setting', async (type, text) => {
     const wrapped = await wrap(kms, 'w1');
     kms.failWith({ status: 400, type });
     const attempt = open({ VAULT_KEYS_KMS: wrapped, VAULT_KMS_KEY: kms.keyArn });
@@ -155,7 +155,7 @@ describe('with a stand-in for KMS', () => {
     [500, 'KMSInternalException'],
     [503, 'DependencyTimeoutException'],
     [400, 'ThrottlingException'],
-  ])('%i %s is tried three times and is then an outage', async (status, type) => {
+  ])('%i %s is tried three times, then reported as an outage', async (status, type) => {
     const wrapped = await wrap(kms, 'w1');
     kms.failWith({ status, type });
     kms.asked.length = 0;
@@ -165,7 +165,7 @@ describe('with a stand-in for KMS', () => {
     expect(kms.asked).toHaveLength(3);
   });
 
-  test('with AWS_ROLE_ARN the deployment’s own identity token stands for the role', async () => {
+  test('with AWS_ROLE_ARN the deployment’s identity token is exchanged for the role', async () => {
     const wrapped = await wrap(kms, 'w1');
     kms.asked.length = 0;
     const claims = { sub: 'owner:team:project:p', exp: Math.floor(Date.now() / 1000) + 3_600 };
@@ -178,7 +178,7 @@ describe('with a stand-in for KMS', () => {
     expect(kms.asked.at(-1)?.accessKeyId).toBe(ROLE_ACCESS_KEY_ID);
   });
 
-  test('the functions ask KMS once for each key and never again, and answer 503 while it is silent', async () => {
+  test('the functions call KMS once for each key, and answer 503 while KMS does not respond', async () => {
     const wrapped = `${await wrap(kms, 'w2')},${await wrap(kms, 'w1')}`;
     const env = { VAULT_KEYS: '', VAULT_KEYS_KMS: wrapped, VAULT_KMS_KEY: kms.keyArn };
     const world = await startWorld({ env });
@@ -214,11 +214,11 @@ test.each<[Readonly<Record<string, string>>, RegExp]>([
     { VAULT_KEYS_KMS: `k1:${'A'.repeat(60)},k1:${'B'.repeat(60)}` },
     /VAULT_KEYS_KMS: names the same kid twice/,
   ],
-])('settings %j are refused, naming the variable', (env, text) => {
+])('rejects settings %j and names the variable', (env, text) => {
   expect(() => loadVaultConfig({ ...STORE, ...env })).toThrow(text);
 });
 
-test('a runtime that cannot open wrapped keys says so', async () => {
+test('a runtime that cannot open wrapped keys throws a clear error', async () => {
   const arn = 'arn:aws:kms:eu-central-1:123456789012:key/a';
   const config = loadVaultConfig({ ...STORE, VAULT_KEYS_KMS: `k1:${'A'.repeat(60)}`, VAULT_KMS_KEY: arn });
   await expect(loadKeyRing(config, undefined)).rejects.toThrow(

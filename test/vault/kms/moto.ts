@@ -1,4 +1,4 @@
-/** moto's KMS (a Python emulator that really encrypts), where `moto_server` is installed. */
+/** moto's KMS, a Python emulator that really encrypts, if `moto_server` is installed. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -6,7 +6,7 @@ import { CreateKeyCommand, KMSClient } from '@aws-sdk/client-kms';
 import { createWebServer } from '../../../dev/http/create-web-server.ts';
 import { closeServer, listen } from '../../../dev/http/listen.ts';
 
-/** Not an npm package's: part of moto, from Python. */
+/** A Python program, part of moto, not an npm package. */
 const PROGRAM = 'moto_server';
 const START_TIMEOUT_MS = 60_000;
 
@@ -19,13 +19,13 @@ export function motoInstalled(): boolean {
   }
 }
 
-/** A running moto with one KMS key in it. */
+/** A running moto server with one KMS key. */
 export async function startMoto(): Promise<{ url: string; keyArn: string; close(): Promise<void> }> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const server = spawn(PROGRAM, ['-H', '127.0.0.1', '-p', String(port)], { stdio: 'ignore' });
   try {
-    await answering(url, server);
+    await waitUntilReady(url, server);
     const client = new KMSClient({
       endpoint: url,
       region: 'eu-central-1',
@@ -46,7 +46,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-async function answering(url: string, server: ChildProcess): Promise<void> {
+async function waitUntilReady(url: string, server: ChildProcess): Promise<void> {
   const deadline = performance.now() + START_TIMEOUT_MS;
   while (performance.now() < deadline && server.exitCode === null) {
     const up = await fetch(`${url}/moto-api/`).then(

@@ -5,7 +5,7 @@ import { startWorld, type World } from '../support/start-world.ts';
 let world: World;
 let keys: HandlerModule;
 const LIMIT = 10;
-/** The beginning of a minute, so that a run of calls does not straddle two. */
+/** The start of a minute, so that a series of calls does not span two minutes. */
 const MINUTE = Math.ceil(Date.now() / 60_000) * 60_000;
 
 beforeAll(async () => {
@@ -24,12 +24,12 @@ async function passed(sub: string, calls: number): Promise<number> {
   return responses.filter(({ status }) => status === 200).length;
 }
 
-test('of calls at the same time exactly as many pass as the limit allows', async () => {
+test('of concurrent calls, exactly as many pass as the limit allows', async () => {
   at(1);
   expect(await passed('many', 3 * LIMIT)).toBe(LIMIT);
 });
 
-test('a refused call is a 429 that says when to come back, in Retry-After and the RateLimit fields', async () => {
+test('a refused call is a 429 with Retry-After and the RateLimit fields', async () => {
   at(0);
   await passed('told', LIMIT);
   const response = await callAs('told');
@@ -42,7 +42,7 @@ test('a refused call is a 429 that says when to come back, in Retry-After and th
   expect((await callAs('told')).status).toBe(200);
 });
 
-test('one second before that the call is still refused', async () => {
+test('one second before the end of Retry-After a call is still refused', async () => {
   at(0);
   await passed('early', LIMIT);
   const wait = Number((await callAs('early')).headers.get('retry-after'));
@@ -50,7 +50,7 @@ test('one second before that the call is still refused', async () => {
   expect((await callAs('early')).status).toBe(429);
 });
 
-test('the window slides: the minute before counts by the part that is less than a minute ago', async () => {
+test('the window slides: the previous minute counts by the share that is less than a minute old', async () => {
   at(0);
   await passed('sliding', LIMIT);
   at(60 + 30);
@@ -63,7 +63,7 @@ test('users do not share a limit', async () => {
   expect((await callAs('other')).status).toBe(200);
 });
 
-test('counting travels in the request that reads the keys, and counters expire', async () => {
+test('calls are counted in the KV request that reads the keys, and counters expire', async () => {
   const before = world.kv.requests.length;
   await callAs('counted');
   const sent = world.kv.requests.slice(before);

@@ -18,46 +18,54 @@ beforeAll(async () => {
 afterAll(() => world.close());
 afterEach(() => world.providers.reset());
 
-/** What went up as credentials, by header. */
-async function sentWith(headers: Readonly<Record<string, string>>): Promise<Record<string, unknown>> {
+/** The credentials that reached the provider, by header. */
+async function credentialsSentFor(
+  headers: Readonly<Record<string, string>>,
+): Promise<Record<string, unknown>> {
   await call(proxy, '/api/proxy/anthropic/v1/messages', { method: 'POST', json: {}, headers });
   const { 'x-api-key': apiKey, authorization } = world.calls[0]?.headers ?? {};
   return { apiKey, authorization };
 }
 
 test.each(['2026-10-21', '2026-11-01', '2027-01-01'])(
-  'anthropic-version %s with the token as bearer has the key sent as bearer',
+  'for anthropic-version %s and a bearer token, the key is sent as bearer',
   async (version) => {
-    expect(await sentWith({ authorization: `Bearer ${token}`, 'anthropic-version': version })).toEqual({
+    expect(
+      await credentialsSentFor({ authorization: `Bearer ${token}`, 'anthropic-version': version }),
+    ).toEqual({
       authorization: `Bearer ${key}`,
     });
   },
 );
 
 test.each(['2023-06-01', '2026-10-20', 'latest', '2026-10-21x', '9', ''])(
-  'anthropic-version %j with the token as bearer has it sent as x-api-key',
+  'for anthropic-version %j and a bearer token, the key is sent as x-api-key',
   async (version) => {
-    expect(await sentWith({ authorization: `Bearer ${token}`, 'anthropic-version': version })).toEqual({
+    expect(
+      await credentialsSentFor({ authorization: `Bearer ${token}`, 'anthropic-version': version }),
+    ).toEqual({
       apiKey: key,
     });
   },
 );
 
-test('a token in x-api-key has the key sent there, whatever the version', async () => {
-  expect(await sentWith({ 'x-api-key': token, 'anthropic-version': '2026-10-21' })).toEqual({ apiKey: key });
+test('for a token in x-api-key, the key is sent there, whatever the version', async () => {
+  expect(await credentialsSentFor({ 'x-api-key': token, 'anthropic-version': '2026-10-21' })).toEqual({
+    apiKey: key,
+  });
 });
 
-test('a caller who sends two credentials is known by the one in the provider’s own slot', async () => {
+test('if a caller sends two credentials, the one in the provider’s own header is used', async () => {
   const mallory = await world.tokenFor('mallory');
   const headers = {
     'x-api-key': token,
     authorization: `Bearer ${mallory}`,
     'anthropic-version': '2026-10-21',
   };
-  expect(await sentWith(headers)).toEqual({ apiKey: key });
+  expect(await credentialsSentFor(headers)).toEqual({ apiKey: key });
 });
 
-test('a caller without a version gets the one every version of the API knows', async () => {
-  await sentWith({ authorization: `Bearer ${token}` });
+test('without a version, the key is sent in the header that every API version accepts', async () => {
+  await credentialsSentFor({ authorization: `Bearer ${token}` });
   expect(world.calls[0]?.headers['anthropic-version']).toBe('2023-06-01');
 });

@@ -31,12 +31,12 @@ const use = async (sub: string, provider: string) =>
 const read = async (sub: string, provider: string) =>
   String(await store.hget(`userkeys:keys:${sub}`, provider));
 
-describe('a record', () => {
+describe('stored records', () => {
   test.each<[string, string, string]>([
     ['copied to another user’s hash', 'mallory1', 'openai'],
     ['copied to another provider’s field', 'victim', 'mistral'],
   ])(
-    '%s does not open, the provider is not called, and the list still shows the others',
+    '%s does not open, its provider is not called, and the list still shows the other records',
     async (_what, sub, provider) => {
       await save('victim', 'openai');
       await save(sub, 'exa');
@@ -53,7 +53,7 @@ describe('a record', () => {
   );
 
   test.each(['', 'null', '{', '[]', '{"v":1}', '{"v":2,"jwe":"x"}', '"text"', '123'])(
-    'that is damaged (%j) hides no other and can be saved anew',
+    'a damaged record (%j) does not hide other records and can be replaced by a save',
     async (damaged) => {
       await save('damaged', 'exa');
       await store.hset('userkeys:keys:damaged', { openai: damaged });
@@ -66,7 +66,7 @@ describe('a record', () => {
     },
   );
 
-  test('in a field no provider has is only a string: __proto__ is neither listed nor followed', async () => {
+  test('a record in the field __proto__ is not listed and does not reach the prototype', async () => {
     await save('proto', 'exa');
     await store.hset(
       'userkeys:keys:proto',
@@ -78,14 +78,14 @@ describe('a record', () => {
     expect((await list('proto')).map(({ provider }) => provider)).toEqual(['exa']);
   });
 
-  test('holds no plaintext, and one field holds one provider', async () => {
+  test('contain no plaintext key, and each provider has its own field', async () => {
     await save('fields', 'exa');
     await save('fields', 'groq');
     expect((await store.hkeys('userkeys:keys:fields')).sort()).toEqual(['exa', 'groq']);
   });
 });
 
-test('two subs never share a KV key, whatever they are', async () => {
+test('two users never share a KV key, whatever their subs are', async () => {
   const subs = ['a', 'a:b', 'a:keys', 'userkeys:keys:a', '*', 'a b', '{a}', '[ab]'];
   for (const sub of subs) expect((await save(sub, 'exa')).status).toBe(201);
   for (const sub of subs) {
@@ -94,7 +94,7 @@ test('two subs never share a KV key, whatever they are', async () => {
   }
 });
 
-test('lastUsedAt is written after a call, at most once a minute, and not for a key deleted meanwhile', async () => {
+test('writes lastUsedAt after a call, at most once a minute, and not for a key that was deleted meanwhile', async () => {
   await save('used', 'openai');
   await use('used', 'openai');
   await expect.poll(() => store.hget('userkeys:used:used', 'openai')).toMatch(/^\d{4}-/);

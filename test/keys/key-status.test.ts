@@ -23,13 +23,13 @@ beforeAll(async () => {
 afterAll(() => world.close());
 afterEach(() => world.providers.reset());
 
-/** A user of their own with one valid key, used once, so that nothing but a status is left to be written. */
-async function newUserOf(provider: ProviderId): Promise<void> {
+/** A new user with one valid key that was used once, so that only a status change can cause another write. */
+async function newUserWithKey(provider: ProviderId): Promise<void> {
   users += 1;
   token = await world.tokenFor(`user_${users}`);
   await save(provider);
   await through(provider, '/used-once');
-  await settled();
+  await waitForIdleKv();
 }
 
 const save = (provider: ProviderId) =>
@@ -43,13 +43,13 @@ async function statusOf(provider: ProviderId): Promise<unknown> {
   return status;
 }
 
-/** Until the KV has been left alone for a while: what is written after a response has been written by then. */
-async function settled(): Promise<void> {
+/** Waits until KV has received no request for a while, so that writes after a response are done. */
+async function waitForIdleKv(): Promise<void> {
   for (let before = -1; before !== world.kv.requests.length; await delay(30))
     before = world.kv.requests.length;
 }
 
-/** How often a record was written, or tried to be. What else is written after a call is not meant. */
+/** How many record writes were attempted. Other writes after a call are not counted. */
 function recordWrites(): number {
   const holdRecord = (command: readonly string[]) => command.some((part) => part.includes('"jwe":'));
   return world.kv.requests.filter((commands) => commands.some(holdRecord)).length;
@@ -58,12 +58,12 @@ function recordWrites(): number {
 async function answerOnce(answer: Answer, provider: ProviderId, path?: string): Promise<Response> {
   world.providers.answerNextWith(answer);
   const response = await through(provider, path);
-  await settled();
+  await waitForIdleKv();
   return response;
 }
 
-test('a provider’s 401 passes as it is, and marks the key invalid after the response', async () => {
-  await newUserOf('openai');
+test('a provider’s 401 passes unchanged, and marks the key invalid after the response', async () => {
+  await newUserWithKey('openai');
   world.providers.answerNextWith(unauthorized);
   const before = world.kv.requests.length;
   const response = await through('openai');
@@ -71,12 +71,12 @@ test('a provider’s 401 passes as it is, and marks the key invalid after the re
   expect(response.status).toBe(401);
   expect(response.headers.has('x-userkeys-error')).toBe(false);
   expect(await response.json()).toEqual({ error: { message: 'Invalid API key' } });
-  await settled();
+  await waitForIdleKv();
   expect(await statusOf('openai')).toBe('invalid');
 });
 
-test('a later success clears that, and a key marked once is not marked again', async () => {
-  await newUserOf('openai');
+test('a later success clears that, and an invalid key is not marked again', async () => {
+  await newUserWithKey('openai');
   await answerOnce(unauthorized, 'openai');
   const before = recordWrites();
   await answerOnce(unauthorized, 'openai');
@@ -86,7 +86,7 @@ test('a later success clears that, and a key marked once is not marked again', a
 });
 
 test('nothing is written about a healthy key', async () => {
-  await newUserOf('openai');
+  await newUserWithKey('openai');
   const before = recordWrites();
   for (let calls = 0; calls < 3; calls += 1) await answerOnce(json({}), 'openai');
   await answerOnce(json({ error: 'overloaded' }, 503), 'openai');
@@ -95,8 +95,8 @@ test('nothing is written about a healthy key', async () => {
   expect(recordWrites() - before).toBe(1);
 });
 
-test('a key stored unverified becomes valid with the first call that works', async () => {
-  await newUserOf('openai');
+test('an unverified key becomes valid with the first successful call', async () => {
+  await newUserWithKey('openai');
   world.providers.answerNextWith(json({}, 500));
   await save('openai');
   expect(await statusOf('openai')).toBe('unverified');
@@ -104,8 +104,8 @@ test('a key stored unverified becomes valid with the first call that works', asy
   expect(await statusOf('openai')).toBe('valid');
 });
 
-test('a key saved while the old one’s call was under way keeps its own status', async () => {
-  await newUserOf('openai');
+test('a key saved during a call with the old key keeps its own status', async () => {
+  await newUserWithKey('openai');
   let release: () => void = () => {};
   const gate = new Promise<void>((resolve) => {
     release = resolve;
@@ -122,22 +122,22 @@ test('a key saved while the old one’s call was under way keeps its own status'
   await save('openai');
   release();
   expect((await slow).status).toBe(401);
-  await settled();
+  await waitForIdleKv();
   expect(await statusOf('openai')).toBe('valid');
 });
 
-test('a key deleted while its call was under way stays deleted', async () => {
-  await newUserOf('openai');
+test('a key deleted during its call stays deleted', async () => {
+  await newUserWithKey('openai');
   world.providers.answerNextWith(async (recorded, response) => {
     await call(key, '/api/keys/openai', { method: 'DELETE', token });
     await unauthorized(recorded, response);
   });
   await through('openai');
-  await settled();
+  await waitForIdleKv();
   expect((await call(key, '/api/keys/openai', { token })).status).toBe(403);
 });
 
-describe('what says that a key is bad', () => {
+describe('an answer that marks a key invalid', () => {
   test.each<[ProviderId, number, unknown]>([
     [
       'anthropic',
@@ -148,13 +148,13 @@ describe('what says that a key is bad', () => {
     ['xai', 400, { error: 'Incorrect API key provided' }],
     ['elevenlabs', 401, { detail: { status: 'invalid_api_key' } }],
   ])('%s: %i %j', async (provider, status, body) => {
-    await newUserOf(provider);
+    await newUserWithKey(provider);
     await answerOnce(json(body, status), provider);
     expect(await statusOf(provider)).toBe('invalid');
   });
 });
 
-describe('what does not', () => {
+describe('an answer that does not mark a key invalid', () => {
   test.each<[ProviderId, number, unknown]>([
     ['openai', 401, { error: { message: 'Missing scopes: api.model.read' } }],
     ['elevenlabs', 401, { detail: { status: 'missing_permissions' } }],
@@ -166,46 +166,46 @@ describe('what does not', () => {
     ['openai', 429, { error: { message: 'Slow down' } }],
     ['openai', 500, {}],
   ])('%s: %i %j', async (provider, status, body) => {
-    await newUserOf(provider);
+    await newUserWithKey(provider);
     await answerOnce(json(body, status), provider);
     expect(await statusOf(provider)).toBe('valid');
   });
 
-  test('a 401 that could not be read, where its words decide', async () => {
-    await newUserOf('openai');
+  test('a 401 with an unreadable body, if its text would decide', async () => {
+    await newUserWithKey('openai');
     await answerOnce(json({ error: 'x' }, 401, { 'content-encoding': 'gzip' }), 'openai');
     expect(await statusOf('openai')).toBe('valid');
   });
 
-  test('a refusal of ours', async () => {
-    await newUserOf('openai');
+  test('one of our own refusals', async () => {
+    await newUserWithKey('openai');
     expect((await call(proxy, '/api/proxy/openai/v1/x', { token: `${token}x` })).status).toBe(401);
-    await settled();
+    await waitForIdleKv();
     expect(await statusOf('openai')).toBe('valid');
   });
 });
 
-test('a success where the key is not looked at proves nothing', async () => {
-  await newUserOf('openrouter');
+test('a success on a path that does not check the key does not change its status', async () => {
+  await newUserWithKey('openrouter');
   await answerOnce(unauthorized, 'openrouter');
   world.providers.answerNextWith(json({ data: [] }));
   await through('openrouter', '/api/v1/models', 'GET');
-  await settled();
+  await waitForIdleKv();
   expect(await statusOf('openrouter')).toBe('invalid');
 });
 
-describe('generate and search learn too', () => {
+describe('generate and search record the status too', () => {
   test.each([
     ['openai', () => call(generate, '/api/generate', { method: 'POST', token, json: { prompt: 'hi' } })],
     ['exa', () => call(search, '/api/search', { method: 'POST', token, json: { query: 'q' } })],
   ] as const)('%s', async (provider, ask) => {
-    await newUserOf(provider);
+    await newUserWithKey(provider);
     world.providers.answerNextWith(unauthorized);
     expect((await ask()).status).toBe(422);
-    await settled();
+    await waitForIdleKv();
     expect(await statusOf(provider)).toBe('invalid');
     expect((await ask()).status).toBe(200);
-    await settled();
+    await waitForIdleKv();
     expect(await statusOf(provider)).toBe('valid');
   });
 });

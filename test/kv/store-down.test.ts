@@ -25,7 +25,7 @@ const routes: readonly [Name, string, string, unknown][] = [
   ['search', 'POST', '/api/search', { query: 'q' }],
 ];
 
-/** What a broken store answers with; the default hangs. */
+/** How a broken store answers; by default it hangs. */
 let broken: Server;
 let world: World;
 let answer: ((end: (status: number, body: string) => void) => void) | undefined;
@@ -55,10 +55,10 @@ describe.each<[string, typeof answer]>([
     (end) => end(400, '{"error":"ERR HSET userkeys:keys:alice secret"}'),
   ],
   ['answers with an error for each command', (end) => end(200, '[{"error":"ERR secret"}]')],
-  ['answers rubbish', (end) => end(200, '<html>')],
+  ['answers with HTML', (end) => end(200, '<html>')],
   ['refuses the token', (end) => end(401, '{"error":"secret"}')],
 ])('a store that %s', (_what, behaviour) => {
-  test('is 503 with Retry-After on every route, never "no key", and the provider is not called', async () => {
+  test('causes 503 with Retry-After on every route, never "no key", and the provider is not called', async () => {
     answer = behaviour;
     const responses = await Promise.all(routes.map(attempt));
     for (const response of responses) {
@@ -71,7 +71,7 @@ describe.each<[string, typeof answer]>([
     expect(world.calls).toEqual([]);
   });
 
-  test('is told by the health route', async () => {
+  test('is reported by the health route', async () => {
     answer = behaviour;
     const response = await call(await modules.health(), '/api/health');
     expect(response.status).toBe(503);
@@ -79,7 +79,7 @@ describe.each<[string, typeof answer]>([
   });
 });
 
-test('a healthy deployment says so', async () => {
+test('a healthy deployment is reported as ok', async () => {
   const healthy = await startWorld();
   try {
     const { composeApp } = await import('../../lib/compose.ts');

@@ -1,10 +1,10 @@
-/** Reading a whole body, and not a byte more than allowed. */
+/** Reads a whole body up to a size limit. */
 
 /**
- * The body's bytes, or undefined when there are more than `maxBytes`; then the rest is not read.
- * What a `Content-Length` claims is not believed.
+ * Returns the body's bytes, or undefined if it is larger than `maxBytes`; the rest is then not read. `Content-Length` is
+ * ignored, because it can be wrong.
  */
-export async function readCapped(
+export async function readWithLimit(
   body: ReadableStream<Uint8Array>,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {

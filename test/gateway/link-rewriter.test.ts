@@ -26,41 +26,43 @@ const GATEWAY = 'https://keys.example';
 const through = (provider: ProviderId, headers: Readonly<Record<string, string>> = {}, origin = GATEWAY) =>
   call(proxy, `/api/proxy/${provider}/v1/x`, { token, headers, origin });
 
-describe('the address for an upload', () => {
+describe('an upload URL in a header', () => {
   const path = '/upload/v1beta/files?upload_id=a%20b&upload_protocol=resumable';
-  async function led(url: string, headers = {}, origin = GATEWAY): Promise<string | null> {
+  async function rewritten(url: string, headers = {}, origin = GATEWAY): Promise<string | null> {
     world.providers.answerNextWith(json({}, 200, { 'x-goog-upload-url': url }));
     return (await through('gemini', headers, origin)).headers.get('x-goog-upload-url');
   }
 
-  test('leads back to the origin the caller used', async () => {
-    expect(await led(world.providers.origin('gemini') + path)).toBe(`${GATEWAY}/api/proxy/gemini${path}`);
-  });
-
-  test('is not led elsewhere by a forged X-Forwarded-Host', async () => {
-    const forged = { 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' };
-    expect(await led(world.providers.origin('gemini') + path, forged)).toBe(
+  test('is rewritten to the origin that the caller used', async () => {
+    expect(await rewritten(world.providers.origin('gemini') + path)).toBe(
       `${GATEWAY}/api/proxy/gemini${path}`,
     );
   });
 
-  test('is https behind a proxy that ends TLS, and never made less secure', async () => {
+  test('is not affected by a forged X-Forwarded-Host', async () => {
+    const forged = { 'x-forwarded-host': 'evil.example', forwarded: 'host=evil.example' };
+    expect(await rewritten(world.providers.origin('gemini') + path, forged)).toBe(
+      `${GATEWAY}/api/proxy/gemini${path}`,
+    );
+  });
+
+  test('is https behind a proxy that terminates TLS, and is never downgraded', async () => {
     const url = world.providers.origin('gemini') + path;
     const https = { 'x-forwarded-proto': 'https' };
-    expect(await led(url, https, 'http://keys.example')).toMatch(/^https:\/\/keys\.example\//);
-    expect(await led(url, { 'x-forwarded-proto': 'http' })).toMatch(/^https:\/\/keys\.example\//);
+    expect(await rewritten(url, https, 'http://keys.example')).toMatch(/^https:\/\/keys\.example\//);
+    expect(await rewritten(url, { 'x-forwarded-proto': 'http' })).toMatch(/^https:\/\/keys\.example\//);
   });
 
   test.each([
     'https://elsewhere.example/upload',
     'not an address',
     'https://generativelanguage.googleapis.com',
-  ])('is left out when it is %s', async (url) => {
-    expect(await led(url)).toBeNull();
+  ])('is removed if it is %s', async (url) => {
+    expect(await rewritten(url)).toBeNull();
   });
 });
 
-describe('the next page', () => {
+describe('a next-page URL in JSON', () => {
   const origin = () => world.providers.origin('firecrawl');
   async function textOf(text: string, chunkBytes = text.length, type = 'application/json'): Promise<string> {
     world.providers.answerNextWith(async (_call, response) => {
@@ -75,24 +77,24 @@ describe('the next page', () => {
     const response = await through('firecrawl');
     return response.text();
   }
-  const led = `${GATEWAY}/api/proxy/firecrawl`;
+  const rewritten = `${GATEWAY}/api/proxy/firecrawl`;
 
-  test('leads back, and nothing else changes', async () => {
+  test('is rewritten, and nothing else changes', async () => {
     const body = (base: string) =>
       `{ "success":true, "next" : "${base}/v2/crawl/1?skip=10", "n": 1e400, "data": [{"url":"${origin()}/a"}] }`;
-    expect(await textOf(body(origin()))).toBe(body(led));
+    expect(await textOf(body(origin()))).toBe(body(rewritten));
   });
 
-  test.each([1, 2, 3, 7])('leads back when it arrives in pieces of %i bytes', async (chunkBytes) => {
+  test.each([1, 2, 3, 7])('is rewritten if it arrives in chunks of %i bytes', async (chunkBytes) => {
     const pad = 'ünïcödé 🔑🗝️ '.repeat(20);
     const body = (base: string) => `{"a":"${pad}","data":{"next":"${base}/v2/x?skip=1"},"b":"${pad}"}`;
-    expect(await textOf(body(origin()), chunkBytes)).toBe(body(led));
+    expect(await textOf(body(origin()), chunkBytes)).toBe(body(rewritten));
   });
 
-  test('leads back with slashes escaped, and from http', async () => {
+  test('is rewritten if its slashes are escaped, and from http', async () => {
     const host = new URL(origin()).host;
-    expect(await textOf(`{"next":"http:\\/\\/${host}\\/v2\\/x"}`)).toBe(`{"next":"${led}/v2/x"}`);
-    expect(await textOf(`{"next":"https://${host}/v2/x"}`)).toBe(`{"next":"${led}/v2/x"}`);
+    expect(await textOf(`{"next":"http:\\/\\/${host}\\/v2\\/x"}`)).toBe(`{"next":"${rewritten}/v2/x"}`);
+    expect(await textOf(`{"next":"https://${host}/v2/x"}`)).toBe(`{"next":"${rewritten}/v2/x"}`);
   });
 
   test.each([
@@ -107,7 +109,7 @@ describe('the next page', () => {
     (host: string) => `{"data":[{"markdown":"\\"next\\":\\"http://${host}/x\\""}]}`,
     () => `{"next":null}`,
     () => '',
-  ])('stays as it is in case %#', async (write) => {
+  ])('is left unchanged in case %#', async (write) => {
     const text = write(new URL(origin()).host);
     expect(await textOf(text)).toBe(text);
   });
@@ -115,8 +117,8 @@ describe('the next page', () => {
   test.each<[string, (origin: string, host: string) => string]>([
     ['a scheme in capitals', (_origin, host) => `{"next":"HTTP://${host}/v2/x?a=1#b"}`],
     ['no scheme', (_origin, host) => `{"next":"//${host}/v2/x?a=1#b"}`],
-    ['slashes of the other kind', (_origin, host) => `{"next":"http:\\\\\\\\${host}\\\\v2/x?a=1#b"}`],
-    ['one slash too many', (_origin, host) => `{"next":"http:///${host}/v2/x?a=1#b"}`],
+    ['backslashes', (_origin, host) => `{"next":"http:\\\\\\\\${host}\\\\v2/x?a=1#b"}`],
+    ['an extra slash', (_origin, host) => `{"next":"http:///${host}/v2/x?a=1#b"}`],
     ['no slashes', (_origin, host) => `{"next":"http:${host}/v2/x?a=1#b"}`],
     ['white space before it', (origin) => `{"next":" \\n${origin}/v2/x?a=1#b"}`],
     ['a tab within', (_origin, host) => `{"next":"ht\\ttp://${host}/v2/x?a=1#b"}`],
@@ -132,23 +134,23 @@ describe('the next page', () => {
       (origin) => `{"next"${' '.repeat(5000)}:\n\t${' '.repeat(5000)}"${origin}/v2/x?a=1#b"}`,
     ],
     ['dots in its path', (origin) => `{"next":"${origin}/v2/y/../x?a=1#b"}`],
-  ])('leads back from an address with %s', async (_what, write) => {
+  ])('is rewritten if it has %s', async (_what, write) => {
     const text = write(origin(), new URL(origin()).host);
     const [next] = Object.values(JSON.parse(await textOf(text, 997)));
-    expect(next).toBe(`${led}/v2/x?a=1#b`);
+    expect(next).toBe(`${rewritten}/v2/x?a=1#b`);
   });
 
   test.each<[string, (origin: string, host: string) => string]>([
     ['names another port of the provider', () => '"http://127.0.0.1:1/x"'],
-    ['is too long to be read', (origin) => `"${origin}/${'x'.repeat(70_000)}"`],
-    ['holds what JSON does not allow', (origin) => `"${origin}/\t"`],
-  ])('is emptied where it %s', async (_what, write) => {
+    ['is too long', (origin) => `"${origin}/${'x'.repeat(70_000)}"`],
+    ['contains characters that JSON does not allow', (origin) => `"${origin}/\t"`],
+  ])('is replaced by an empty string if it %s', async (_what, write) => {
     const text = (value: string) => `{"a":1,"next":${value},"b":[2]}`;
     expect(await textOf(text(write(origin(), '')))).toBe(text('""'));
   });
 
   test.each([1, 3, 1000])(
-    'stays byte for byte where it is no UTF-8, in pieces of %i bytes',
+    'leaves invalid UTF-8 unchanged byte for byte, in chunks of %i bytes',
     async (chunkBytes) => {
       const bytes = Buffer.concat([
         Buffer.from('\ufeff{"a":"'),
@@ -168,7 +170,7 @@ describe('the next page', () => {
     },
   );
 
-  test('is rewritten as the answer streams: its beginning is here before its end is sent', async () => {
+  test('is rewritten while the answer streams: its start arrives before its end is sent', async () => {
     let sendEnd = () => {};
     const mayEnd = new Promise<void>((resolve) => {
       sendEnd = resolve;
@@ -182,7 +184,7 @@ describe('the next page', () => {
     const reader = (await through('firecrawl')).body?.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
     while (!text.endsWith('"data":')) text += (await reader?.read())?.value ?? '';
-    expect(text).toBe(`{"next":"${led}/v2/x","data":`);
+    expect(text).toBe(`{"next":"${rewritten}/v2/x","data":`);
     sendEnd();
     expect(await reader?.read()).toMatchObject({ value: '1}' });
   });
@@ -191,16 +193,16 @@ describe('the next page', () => {
     const body = (base: string) =>
       `{"data":"${'é'.repeat(MAX_JSON_ANSWER_BYTES / 2)}","next":"${base}/v2/x"}`;
     const text = await textOf(body(origin()), 1024 * 1024);
-    expect(text === body(led)).toBe(true);
+    expect(text === body(rewritten)).toBe(true);
   });
 
-  test('is looked for in JSON alone', async () => {
+  test('is only rewritten in JSON', async () => {
     const text = `{"next":"${origin()}/v2/x"}`;
     expect(await textOf(text, text.length, 'text/plain')).toBe(text);
   });
 });
 
-test('other providers’ answers are passed through untouched', async () => {
+test('answers of other providers are forwarded unchanged', async () => {
   const body = { next: `${world.providers.origin('openai')}/v1/x` };
   world.providers.answerNextWith(json(body, 200, { 'x-goog-upload-url': 'https://elsewhere.example/' }));
   const response = await through('openai');
