@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
+import { compileCache } from '../support/start-world.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 const CLI = resolve(import.meta.dirname, '../../cli/userkeys.ts');
@@ -20,7 +21,7 @@ export async function runUserkeys(
 ): Promise<Ran> {
   const cwd = directory ?? (await temporaryDirectory());
   return new Promise((done) => {
-    const options = { cwd, env: { PATH: process.env.PATH, ...env } };
+    const options = { cwd, env: { PATH: process.env.PATH, ...compileCache(), ...env } };
     execFile(process.execPath, [CLI, ...args], options, (error, out, err) => {
       done({ code: error ? Number(error.code) : 0, out, err, text: out + err });
     });

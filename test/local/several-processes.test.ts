@@ -7,7 +7,7 @@ import { expect, onTestFinished, test } from 'vitest';
 import { changeEnvFiles } from '../../lib/local/change-env-files.ts';
 import { catalogue, providerIds } from '../../lib/providers/catalogue.ts';
 import { call } from '../support/call.ts';
-import { startWorld } from '../support/start-world.ts';
+import { compileCache, startWorld } from '../support/start-world.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
 
 /** Time for hundreds of sequential changes on a busy machine. */
@@ -17,7 +17,7 @@ const NODE = join(import.meta.dirname, '../../node_modules/.bin/node');
 
 function run(script: string, args: readonly string[], env: NodeJS.ProcessEnv = {}): ChildProcess {
   const child = spawn(NODE, [join(import.meta.dirname, script), ...args], {
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH: process.env.PATH, ...compileCache(), ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));

@@ -7,7 +7,7 @@ import { call as callFunction, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 import { createLegacyHandler, type LegacyHandler, withSaveSetRestore } from './legacy-handler.ts';
 
-const REQUESTS = 10_000;
+const REQUESTS = Number(process.env.OVERLAPPING_REQUESTS ?? 2_000);
 /** Verification, key reads and provider calls run in batches; in the handler all requests overlap. */
 const ENTERING_AT_A_TIME = 50;
 const OUTGOING_AT_A_TIME = 200;

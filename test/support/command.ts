@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { dirname, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 import { onTestFinished, vi } from 'vitest';
+import { compileCache } from './start-world.ts';
 
 const CLI = resolve(import.meta.dirname, '../../cli/userkeys.ts');
 /** How long a slow machine may take to start or stop the command. */
@@ -34,7 +35,7 @@ export function runCommand(
 ): RunningCommand {
   const child = spawn(process.execPath, [CLI, ...args], {
     cwd: directory,
-    env: { PATH: dirname(process.execPath), ...env },
+    env: { PATH: dirname(process.execPath), ...compileCache(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
     // Its own process group, so that its child processes can be found and stopped.
     detached: true,

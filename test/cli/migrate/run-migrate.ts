@@ -2,6 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { compileCache } from '../../support/start-world.ts';
 
 const cli = join(import.meta.dirname, '../../../cli/userkeys.ts');
 
@@ -13,7 +14,7 @@ export function startMigrate(
   env: Readonly<Record<string, string>>,
 ): { readonly child: ChildProcess; readonly finished: Promise<Run> } {
   const child = spawn(process.execPath, [cli, 'migrate', ...args], {
-    env: { PATH: process.env.PATH, ...env },
+    env: { PATH: process.env.PATH, ...compileCache(), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   const finished = Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)]).then(
