@@ -13,8 +13,8 @@ export default defineConfig({
     // Waiting ends when the condition holds; the default of a second is short for a busy machine.
     expect: { poll: { timeout: 20_000 } },
     hookTimeout: 60_000,
-    // Suites wait for servers and processes of their own about a third of the time, so three files fill two cores.
-    maxWorkers: 3,
+    // Suites start servers and processes of their own. More files at once make them miss their deadlines on two cores.
+    maxWorkers: 2,
     // Looking at the default export of @vercel/kv, which nothing here uses, makes it print a warning.
     deps: { interopDefault: false },
   },

@@ -3,7 +3,7 @@
  * is warm. What is kept are settings, public keys, master keys and sockets, never a user's key.
  */
 import { waitUntil } from '@vercel/functions';
-import { composeApp } from './compose.ts';
+import { composeApp, lazy } from './compose.ts';
 import { loadConfig } from './config.ts';
 import type { App } from './http/call.ts';
 import type { Routes } from './http/endpoint.ts';
@@ -17,22 +17,12 @@ import type { UnwrapKeys } from './vault/wrapped-keys.ts';
 
 const BASE_PATH = '/api';
 
-let composed: Promise<App> | undefined;
-
 /**
  * The composed app.
  *
  * @throws ConfigError naming the variables that are missing or malformed, never their values.
  */
-export function app(): Promise<App> {
-  composed ??= compose().catch((error: unknown) => {
-    composed = undefined;
-    throw error;
-  });
-  return composed;
-}
-
-async function compose(): Promise<App> {
+export const app: () => Promise<App> = lazy(async () => {
   const config = loadConfig();
   const { localFiles } = config;
   // Production does not even load the code that can write a file.
@@ -47,15 +37,12 @@ async function compose(): Promise<App> {
     localKeys,
     tracing,
   });
-}
+});
 
 /** Loads the HTTP client with the first request that goes out. */
 function lazySend(pool: { readonly connections?: number }): Send {
-  let loading: Promise<Send> | undefined;
-  return async (request) => {
-    loading ??= import('./outgoing/undici-send.ts').then(({ createUndiciSend }) => createUndiciSend(pool));
-    return (await loading)(request);
-  };
+  const load = lazy(async () => (await import('./outgoing/undici-send.ts')).createUndiciSend(pool));
+  return async (request) => (await load())(request);
 }
 
 const unwrapKeys: UnwrapKeys = async (wrapped) => (await import('./vault/kms.ts')).unwrapWithKms(wrapped);
@@ -74,7 +61,7 @@ export function serveRoute(path: string, methods: Routes): FunctionHandlers {
 /**
  * The verified caller, for functions of one's own.
  *
- * @throws Problem with status 401 or 503.
+ * @throws Problem with status 401 or 503; ConfigError where the deployment misses a setting.
  */
 export async function authenticate(request: Request): Promise<UserId> {
   return (await app()).authenticate(request);

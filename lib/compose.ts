@@ -116,7 +116,7 @@ async function createVerifier(auth: Config['auth'], send: Send, clock: () => Dat
 }
 
 /** Creates a part on its first use and keeps it. A part that could not be created is tried again on the next use. */
-function lazy<T>(create: () => Promise<T>): () => Promise<T> {
+export function lazy<T>(create: () => Promise<T>): () => Promise<T> {
   let created: Promise<T> | undefined;
   return () => {
     created ??= create().catch((error: unknown) => {

@@ -239,6 +239,13 @@ export const problemCodes = Object.keys(PROBLEMS);
 /** The codes with their status, title and detail, for `docs/errors.md` and its test. */
 export const problemTable: Readonly<Record<ProblemCode, readonly [number, string, string]>> = PROBLEMS;
 
+/** The Problem that an error is answered with. */
+export function toPublicProblem(error: unknown): Problem {
+  if (error instanceof Problem) return error;
+  if (error instanceof ConfigError) return new Problem('not_configured', { detail: error.message });
+  return new Problem('internal');
+}
+
 /** A setting of the deployment is missing or malformed. The message names each variable and no value. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';

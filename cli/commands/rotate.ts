@@ -111,6 +111,6 @@ async function retireKey({ kv, ring }: Deployment, kid: string): Promise<boolean
 
 async function reinstateKey({ kv }: Deployment, kid: string): Promise<number> {
   await kv.run(reinstateKid(kid));
-  printGood(`${kid} may seal records again.`);
+  printGood(`${kid} is no longer retired: records can be sealed under it again.`);
   return EXIT.success;
 }

@@ -16,7 +16,7 @@ type LoadFailure = (file: string, error: unknown) => void;
 
 /**
  * Serves a project as Vercel does. The path is looked up, in this order, as a static file or a function of that exact
- * name; through each rewrite of `vercel.json`; as a function with a `[param]`. The first hit answers. The function
+ * name; through each rewrite of `vercel.json`; as a function with a `[param]`. The first match is used. The function
  * gets the request with the address that the caller used. Headers of `vercel.json` are added to every response that
  * does not have them.
  */

@@ -1,4 +1,4 @@
-// The engine that needs no Redis: js-redis-server in this process answers, and SQLite keeps the data.
+// An engine without Redis: js-redis-server runs the commands in this process, and SQLite keeps the data.
 
 import {
   ClientSession,

@@ -44,7 +44,7 @@ export type Journal = {
   afterResponse(work: () => Promise<unknown>): void;
   /** Runs when the call ends, before anything is written. */
   beforeEnd(run: () => void): void;
-  /** Ends the call. The write waits until every provider response has finished streaming. */
+  /** Ends the call. A second call does nothing. The write waits until every provider response has finished streaming. */
   end(outcome: Outcome): void;
 };
 
@@ -70,6 +70,7 @@ export function createJournals({
   return ({ user, requestId, stages, action }) => {
     const startedAt = clock();
     let facts: Facts = action === undefined ? {} : { action };
+    let isEnded = false;
     const opened: ProviderId[] = [];
     const secrets: Secret[] = [];
     const deferred: Script[] = [];
@@ -156,6 +157,8 @@ export function createJournals({
         ),
       beforeEnd: (run) => void endCallbacks.push(run),
       end(outcome) {
+        if (isEnded) return;
+        isEnded = true;
         for (const run of endCallbacks) run();
         after(write(outcome).catch(() => log({ level: 'warn', event: 'journal_lost', requestId })));
       },

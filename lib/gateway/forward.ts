@@ -96,7 +96,7 @@ async function toResponse(answer: Answer, exchange: Exchange): Promise<Forwarded
   return { response: new Response(body, { status, headers }), keyStatus: keyStatus() };
 }
 
-/** A redirect would carry the caller's token to another address, so it is refused; docs/decisions/5. */
+/** A redirect would carry the caller's token to another address, so it is refused; docs/decisions/5-redirects-refused.md. */
 async function assertPassable({ status, body }: Answer): Promise<void> {
   const isRedirect = status >= 300 && status < 400 && status !== 304;
   const isUnusable = status < 200 || status > 599;

@@ -1,4 +1,4 @@
-/** GET /api/providers: what anybody may know of the catalogue. */
+/** GET /api/providers: the public part of the provider catalogue. */
 import { publicRoute } from '../http/endpoint.ts';
 import { json } from '../http/json.ts';
 import { catalogue, generatingProviders } from '../providers/catalogue.ts';

@@ -1,7 +1,7 @@
 /** The wrappers of handlers: authentication, then query and body, then the handler, then the journal. */
 import type { ZodType } from 'zod';
 import type { AuditAction } from '../audit/audit-entry.ts';
-import { Problem } from '../errors.ts';
+import { Problem, toPublicProblem } from '../errors.ts';
 import { emptyQuery } from '../kv/query.ts';
 import { MAX_JSON_BYTES } from '../limits.ts';
 import { findProvider, type Provider } from '../providers/catalogue.ts';
@@ -46,7 +46,7 @@ export function userRoute<Body = undefined, Query = undefined>(
     if (provider !== undefined) journal.note({ provider: provider.id });
     try {
       const { query, body } = await parseRequest(request, input).catch(async (error: unknown) => {
-        // A refused call counts too. The others are counted together with what they ask the store for.
+        // An invalid request counts against the rate limit too. Valid ones are counted in the same KV request as their query.
         await app.admit(user, emptyQuery);
         throw error;
       });
@@ -54,7 +54,7 @@ export function userRoute<Body = undefined, Query = undefined>(
       journal.end({ status: response.status, outcome: outcomeOf(response) });
       return response;
     } catch (error) {
-      const { status, code } = error instanceof Problem ? error : new Problem('internal');
+      const { status, code } = toPublicProblem(error);
       journal.end({ status, outcome: code });
       throw error;
     }

@@ -1,16 +1,14 @@
 /** A refusal on the wire: RFC 9457 problem details. */
-import { ConfigError, Problem } from '../errors.ts';
+import { ConfigError, Problem, toPublicProblem } from '../errors.ts';
 import { describeOrigin, log } from '../log.ts';
 
 /** The problem to answer for an error. An unexpected error is logged, without its message. */
 export function toProblem(error: unknown, requestId: string): Problem {
-  if (error instanceof Problem) return error;
-  if (error instanceof ConfigError) {
-    log({ level: 'error', event: 'not_configured', detail: error.message });
-    return new Problem('not_configured', { detail: error.message });
+  if (error instanceof ConfigError) log({ level: 'error', event: 'not_configured', detail: error.message });
+  else if (!(error instanceof Problem)) {
+    log({ level: 'error', event: 'unexpected_error', requestId, ...describeOrigin(error) });
   }
-  log({ level: 'error', event: 'unexpected_error', requestId, ...describeOrigin(error) });
-  return new Problem('internal');
+  return toPublicProblem(error);
 }
 
 /**

@@ -100,7 +100,7 @@ function reasonOf(error: unknown): Reason {
   if (error instanceof errors.JWKSNoMatchingKey) return 'token_key_unknown';
   if (error instanceof errors.JWKSMultipleMatchingKeys) return 'token_key_ambiguous';
   if (error instanceof errors.JOSEError) return 'token_malformed';
-  // What the runtime says of a key that does not fit the token's algorithm.
+  // The runtime throws this when the key does not fit the token's algorithm.
   return 'token_key_unusable';
 }
 

@@ -1,6 +1,6 @@
 /** Keys for code that calls providers itself: `withUserKeys` and `withUserEnv`. */
 import type { Journal, OpenJournal } from '../audit/journal.ts';
-import { Problem, type ProblemCode } from '../errors.ts';
+import { type ProblemCode, toPublicProblem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
 import { type ProviderId, providerIds } from '../providers/catalogue.ts';
 import { startStages } from '../telemetry/stages.ts';
@@ -30,7 +30,7 @@ export async function openCodeScope(app: KeySource, user: UserId): Promise<CodeS
   try {
     return { keys: await app.openKeys(user, providerIds, { journal }), end };
   } catch (error) {
-    end(codeOf(error));
+    end(toPublicProblem(error).code);
     throw error;
   }
 }
@@ -47,11 +47,7 @@ export async function runWithKeys<T>(
     end('ok');
     return result;
   } catch (error) {
-    end(codeOf(error));
+    end(toPublicProblem(error).code);
     throw error;
   }
-}
-
-function codeOf(error: unknown): ProblemCode {
-  return error instanceof Problem ? error.code : 'internal';
 }

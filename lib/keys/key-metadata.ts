@@ -1,4 +1,4 @@
-/** What a user may see of a stored key. It never contains the key. */
+/** What a user may see of a stored key. It never contains the key. lib/vault/key-record.ts has what is stored. */
 import { z } from 'zod';
 import { type GuardsView, guardsView } from '../guards/guards.ts';
 import { type ProviderId, providerIds } from '../providers/catalogue.ts';

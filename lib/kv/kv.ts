@@ -6,7 +6,7 @@ import { VercelKV } from '@vercel/kv';
 import { z } from 'zod';
 import { Problem, type Reason } from '../errors.ts';
 import { KV_TIMEOUT_MS, MAX_KV_ANSWER_BYTES } from '../limits.ts';
-import { log } from '../log.ts';
+import { describeOrigin, log } from '../log.ts';
 import { readWithLimit } from '../outgoing/read-with-limit.ts';
 import { type Send, SendError } from '../outgoing/send.ts';
 import type { Secret } from '../secret.ts';
@@ -36,7 +36,9 @@ export function createKv(address: Address, send: Send): Kv {
         return parse(pipeline.length() === 0 ? [] : await pipeline.exec());
       } catch (error) {
         const reason = reasonOf(error);
-        log({ level: 'error', event: 'kv_failed', reason });
+        // The text of such an error can hold whole commands; where it came from cannot.
+        const origin = reason === 'store_command_failed' ? describeOrigin(error) : {};
+        log({ level: 'error', event: 'kv_failed', reason, ...origin });
         throw storeUnavailable(reason, 2);
       }
     },
@@ -48,7 +50,7 @@ export function storeUnavailable(reason: Reason, retryAfterSeconds: number): Pro
   return new Problem('store_unavailable', { reason, headers: { 'retry-after': String(retryAfterSeconds) } });
 }
 
-/** The client with automatic deserialization off: a stored string stays the string it is. */
+/** The client with automatic deserialization off: stored strings are returned unparsed. */
 class RawKv extends VercelKV {
   constructor(requester: Requester) {
     super(requester);

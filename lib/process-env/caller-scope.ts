@@ -26,20 +26,17 @@ export async function openCallerScope(request: Request): Promise<ScopeKeys | Res
       end('internal');
       throw error;
     });
-    const ended = Promise.withResolvers<void>();
+    const scopeEnd = Promise.withResolvers<ReadonlySet<string>>();
+    const ended = scopeEnd.promise.then((read) => {
+      for (const { id, variables } of catalogue) {
+        if (!variables.some((variable) => read.has(variable))) keys.release(id);
+      }
+      end('ok');
+    });
     // A Node response closes after the platform considers it finished, so the platform must wait for the final writes.
-    waitUntil(ended.promise);
-    return {
-      covered: credentialVariables,
-      keys: opened,
-      onEnd(read) {
-        for (const { id, variables } of catalogue) {
-          if (!variables.some((variable) => read.has(variable))) keys.release(id);
-        }
-        end('ok');
-        ended.resolve();
-      },
-    };
+    // They start in the context of this request, wherever the scope is ended: only there `waitUntil` has an effect.
+    waitUntil(ended);
+    return { covered: credentialVariables, keys: opened, onEnd: scopeEnd.resolve };
   } catch (error) {
     return refuse(error, request);
   }

@@ -98,7 +98,9 @@ export class EnvironmentScope {
     this.#process = replacement;
   }
 
+  /** A second call does nothing: a failed read and the end of the answer may both end the scope. */
   end(): void {
+    if (this.#ended) return;
     this.#ended = true;
     this.#view.keys.clear();
     this.#replaced?.keys.clear();

@@ -59,6 +59,21 @@ export function parseJson(text: string): unknown {
   }
 }
 
+/**
+ * The elements of a JSON array that was cut off, as Gemini's answers are when a caller leaves. The element in which it
+ * was cut off is dropped. Undefined if the text is no such array.
+ */
+export function parseCutArray(text: string): unknown {
+  if (!text.trimStart().startsWith('[')) return undefined;
+  let end = text.lastIndexOf('}');
+  for (let tries = 0; end !== -1 && tries < MAX_METERED_END_TRIES; tries += 1) {
+    const parsed = parseJson(`${text.slice(0, end + 1)}]`);
+    if (parsed !== undefined) return parsed;
+    end = text.lastIndexOf('}', end - 1);
+  }
+  return undefined;
+}
+
 /** A member that can hold token counts or a model name. */
 const MEMBER = /[{,]\s*("(?:usage|usageMetadata|model|modelVersion)"\s*:)/g;
 

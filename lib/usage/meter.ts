@@ -5,7 +5,7 @@
 import { createParser } from 'eventsource-parser';
 import { MAX_METERED_EVENT_CHARACTERS, MAX_READ_AHEAD_CHUNKS } from '../limits.ts';
 import type { Answer } from '../outgoing/send.ts';
-import { JsonEnd, parseEnd, parseJson } from './json-end.ts';
+import { JsonEnd, parseCutArray, parseEnd, parseJson } from './json-end.ts';
 import {
   type Metered,
   mayHoldModel,
@@ -81,9 +81,12 @@ function jsonRoots(kept: JsonEnd, isComplete: boolean): readonly unknown[] {
   const text = kept.text();
   if (!mayHoldFigures(text)) return [];
   let parsed: unknown;
-  if (isComplete) parsed = kept.isWhole ? parseJson(text) : parseEnd(text);
-  // An array that was cut off between two elements is valid JSON with a closing bracket added.
-  else if (kept.isWhole) parsed = parseJson(text) ?? parseJson(`${text}]`);
+  if (!kept.isWhole) parsed = isComplete ? parseEnd(text) : undefined;
+  else parsed = parseJson(text) ?? (isComplete ? lineRoots(kept) : parseCutArray(text));
+  return toRoots(parsed);
+}
+
+function toRoots(parsed: unknown): readonly unknown[] {
   return Array.isArray(parsed) ? parsed : [parsed];
 }
 
@@ -111,7 +114,7 @@ function readEvents(): Reader {
     onEvent({ data }) {
       bufferedCharacters = 0;
       if (!mayHoldTokens(data) && (model !== undefined || !mayHoldModel(data))) return;
-      const found = readFigures(parseJson(data));
+      const found = readFigures(toRoots(parseJson(data)).at(-1));
       // Anthropic reports input counts first and output counts last. Others report all counts each time.
       if (found.tokens !== undefined) tokens = found.isGemini ? found.tokens : { ...tokens, ...found.tokens };
       model = found.model ?? model;

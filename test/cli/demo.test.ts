@@ -40,7 +40,7 @@ test('demo --once tells that each call was paid by its own caller’s key, and e
   await command.nothingLeft();
 });
 
-test('Ctrl-C before the story is told ends it at once, and the exit code says that it was not told', async () => {
+test('Ctrl-C before the scenario is complete stops the demo with exit code 130', async () => {
   const command = runCommand(['demo', '--once', '--port', '0'], await temporaryDirectory());
   await command.printed(/userkeys demo/);
   command.signal('SIGINT', 'everything');

@@ -4,6 +4,7 @@ import { env } from 'node:process';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { inspect, isDeepStrictEqual } from 'node:util';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { EnvironmentScope } from '../../lib/process-env/environment-scope.ts';
 import { installScopedEnvironment } from '../../lib/process-env/scoped-environment.ts';
 import { newProviderKey } from '../support/start-world.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -418,3 +419,14 @@ function namesWithForIn(object: object): readonly string[] {
 function unreferencedTimer(): NodeJS.Timeout {
   return setTimeout(() => {}, 1).unref();
 }
+
+it('tells once that a scope has ended, however often it is ended', () => {
+  let ends = 0;
+  const onEnd = () => {
+    ends += 1;
+  };
+  const scope = new EnvironmentScope({ covered: new Set(), keys: new Map(), onEnd });
+  scope.end();
+  scope.end();
+  expect(ends).toBe(1);
+});

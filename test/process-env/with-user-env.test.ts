@@ -68,6 +68,46 @@ describe('a Web handler', () => {
     expect(requestsBeforeResponses(world) - before).toBe(1);
   });
 
+  it('ends a scope once when the caller leaves: one call, one entry, and the daily count of unread keys stays', async () => {
+    await save('eve', 'openai', newProviderKey());
+    const token = await world.tokenFor('eve');
+    const path = '/api/keys/openai';
+    await call(keysEndpoint, path, { method: 'PATCH', token, json: { guards: { callsPerDay: 100 } } });
+    const callsToday = async () =>
+      (await (await call(keysEndpoint, path, { token })).json()).guards.callsToday;
+    const uses = async (provider: string | null) => {
+      const { entries } = await (await call(keysEndpoint, '/api/audit', { token })).json();
+      return z
+        .array(z.object({ action: z.string(), provider: z.string().nullable() }))
+        .parse(entries)
+        .filter((entry) => entry.action === 'use' && entry.provider === provider).length;
+    };
+    const reading = withUserEnv(() => Response.json(process.env.OPENAI_API_KEY !== undefined));
+    for (let turn = 0; turn < 4; turn += 1) await (await reading(await requestOf('eve'))).text();
+    await expect.poll(() => uses('openai'), WAITING).toBe(4);
+    expect(await callsToday()).toBe(4);
+
+    const stalling = withUserEnv(
+      () =>
+        new Response(
+          new ReadableStream({
+            start: (controller) => controller.enqueue(new TextEncoder().encode('first')),
+          }),
+        ),
+    );
+    const response = await stalling(await requestOf('eve'));
+    const reader = response.body?.getReader();
+    await reader?.read();
+    const pending = reader?.read().catch(() => undefined);
+    await reader?.cancel();
+    await pending;
+    // A later call: what the earlier one writes is written by then.
+    await (await reading(await requestOf('eve'))).text();
+    await expect.poll(() => uses('openai'), WAITING).toBe(5);
+    expect(await uses(null)).toBe(1);
+    expect(await callsToday()).toBe(5);
+  });
+
   it('isolates overlapping callers', async () => {
     const handler = withUserEnv(async (_request: Request, turns: number) => {
       for (let turn = 0; turn < turns; turn += 1) await nextTurn();

@@ -67,7 +67,7 @@ test('of two users at once each pays for their own', async () => {
   expect(stage.world.calls).toHaveLength(1);
 });
 
-test('who is not signed in gets no answer, and nobody pays', async () => {
+test('a caller without a session gets no answer, and no key is used', async () => {
   expect(await chat(undefined, 't4')).toContain('RUN_ERROR');
   expect(stage.world.calls).toHaveLength(0);
 });

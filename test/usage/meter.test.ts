@@ -200,6 +200,28 @@ describe('a JSON answer that exceeds the buffer', () => {
     expect(await meter(JSON_TYPE, JSON.stringify(answer), 65_536)).toEqual(nothing);
   });
 
+  test.each([
+    ['between two elements', ',\n'],
+    ['inside of the next element', ',\n{"candidates":[{"content":{"parts":[{"text":"He'],
+  ])('keeps the counts of an array that is cut off %s', async (_what, rest) => {
+    const element = {
+      usageMetadata: { promptTokenCount: 3, candidatesTokenCount: 5 },
+      modelVersion: 'gemini-a',
+    };
+    const cut = (function* () {
+      yield* pieces(`[${JSON.stringify(element)}${rest}`, 65_536);
+      throw new Error('connection lost');
+    })();
+    const metered = meterAnswer(answerOf(JSON_TYPE, cut));
+    await expect(new Response(metered?.answer.body).text()).rejects.toThrow();
+    expect(await metered?.metered).toEqual({ tokens: { input: 3, output: 5 }, model: 'gemini-a' });
+  });
+
+  test('is read line by line if it is several JSON texts', async () => {
+    const text = `{"model":"a"}\n${JSON.stringify({ model: 'm', usage })}\n`;
+    expect(await meter(JSON_TYPE, text, 65_536)).toEqual({ tokens: { input: 12, output: 34 }, model: 'm' });
+  });
+
   test('is a call without counts if it is truncated after a nested object', async () => {
     const text = `{"data":"${long}","x":{"usage":${JSON.stringify(usage)}}`;
     const cut = (function* () {

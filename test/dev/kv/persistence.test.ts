@@ -48,7 +48,7 @@ describeEachEngine('what is kept', (engine) => {
     expect(await post(await runKv({ engine, dataDirectory }), reads, { path: '/pipeline' })).toEqual(before);
   });
 
-  test('what the clock or chance decided is as it was answered', async () => {
+  test('values that came from the clock or from chance are the same after a restart', async () => {
     const dataDirectory = temporaryDirectory();
     const first = await runKv({ engine, dataDirectory });
     const kv = clientOf(first);
