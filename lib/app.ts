@@ -3,13 +3,14 @@
  * is warm. What is kept are settings, public keys, master keys and sockets, never a user's key.
  */
 import { waitUntil } from '@vercel/functions';
-import { composeApp, lazy } from './compose.ts';
+import { composeApp } from './compose.ts';
 import { loadConfig } from './config.ts';
 import type { App } from './http/call.ts';
 import type { Routes } from './http/endpoint.ts';
 import { createRouter, type FunctionHandlers, forEveryMethod } from './http/router.ts';
 import type { UserId } from './identity/user-id.ts';
 import type { KeyScope } from './keys/key-scope.ts';
+import { lazy } from './lazy.ts';
 import { MAX_KV_CONNECTIONS } from './limits.ts';
 import type { Send } from './outgoing/send.ts';
 import { routes } from './routes.ts';

@@ -8,6 +8,7 @@ import type { App } from './http/call.ts';
 import { findToken } from './identity/find-token.ts';
 import type { VerifyToken } from './identity/verify-token.ts';
 import type { Kv } from './kv/kv.ts';
+import { lazy } from './lazy.ts';
 import type { LocalKeys } from './local/local-keys.ts';
 import type { Send } from './outgoing/send.ts';
 import type { Tracing } from './telemetry/tracing.ts';
@@ -113,16 +114,4 @@ async function createVerifier(auth: Config['auth'], send: Send, clock: () => Dat
     throw new ConfigError([{ variable: 'AUTH_PUBLIC_KEY', message: 'cannot be read as a public key' }]);
   });
   return createTokenVerifier(auth, findKey);
-}
-
-/** Creates a part on its first use and keeps it. A part that could not be created is tried again on the next use. */
-export function lazy<T>(create: () => Promise<T>): () => Promise<T> {
-  let created: Promise<T> | undefined;
-  return () => {
-    created ??= create().catch((error: unknown) => {
-      created = undefined;
-      throw error;
-    });
-    return created;
-  };
 }

@@ -7,6 +7,7 @@ import { deferredWrites } from '../kv/deferred-writes.ts';
 import { callStart } from '../kv/erasure.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { Script } from '../kv/query.ts';
+import { lazy } from '../lazy.ts';
 import { log } from '../log.ts';
 import type { Send } from '../outgoing/send.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
@@ -55,6 +56,9 @@ export type OpenJournal = (call: {
   /** Undefined: the call gets no audit entry. */
   readonly action?: AuditAction | undefined;
 }) => Journal;
+
+/** Calls that reach no provider do not load the parsers. */
+const loadMeter = lazy(() => import('../usage/meter.ts'));
 
 export function createJournals({
   kv,
@@ -140,10 +144,9 @@ export function createJournals({
       redact: (secret) => void secrets.push(secret),
       defer: (script) => void deferred.push(script),
       meter: (send) => async (request) => {
-        // Calls that reach no provider do not load the parsers.
         const [answer, { meterAnswer }] = await Promise.all([
           stages.time('provider', () => send(request)),
-          import('../usage/meter.ts'),
+          loadMeter(),
         ]);
         const metered = meterAnswer(answer, request.signal);
         answers.push(metered?.metered ?? Promise.resolve({ tokens: undefined, model: undefined }));

@@ -3,6 +3,7 @@
  * the only place that catches.
  */
 import { Problem, type Reason } from '../errors.ts';
+import { lazy } from '../lazy.ts';
 import { log } from '../log.ts';
 import { type Stages, serverTiming, startStages } from '../telemetry/stages.ts';
 import { callersTraceparent } from '../telemetry/trace-context.ts';
@@ -31,7 +32,7 @@ export function createRouter(
   table: readonly RouteEntry[],
   basePath: string,
 ): Handler {
-  const patterns = table.map((entry) => ({ ...entry, pattern: basePath + entry.path }));
+  const patterns = table.map(({ path, load }) => ({ path, load: lazy(load), pattern: basePath + path }));
 
   return async (request) => {
     const requestId = crypto.randomUUID();
