@@ -31,11 +31,19 @@ type Parent = {
  */
 export function modelsInJson(text: string): ModelsInJson | undefined {
   try {
-    return findModels(text);
+    return findModels(collapseWhiteSpace(text));
   } catch (error) {
     if (error instanceof CannotTell) return undefined;
     throw error;
   }
+}
+
+/**
+ * The parser is slow on long white space, so each thousand characters of it become one. Names of models and members that matter
+ * contain none. A line break or tab stays one, because a string that contains it is not JSON.
+ */
+function collapseWhiteSpace(text: string): string {
+  return text.replace(/[ \t\r\n]{16,1024}/g, (run) => (/[\t\r\n]/.test(run) ? '\n' : ' '));
 }
 
 /** Ends the visit. The parser offers no other way to stop early. */

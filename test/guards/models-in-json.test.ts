@@ -93,3 +93,23 @@ test('refuses text that is not JSON, and accepts JSON without models', () => {
     { numRuns: 3000 },
   );
 });
+
+test.each([
+  ['spaces', ' '],
+  ['line breaks', '\n'],
+])('reads a body that is padded with megabytes of %s', (_what, padding) => {
+  const text = `{${padding.repeat(4_400_000)}"model":"a"${padding.repeat(20)}}`;
+  expect(modelsInJson(text)).toEqual({ models: ['a'], isNamed: true });
+});
+
+test.each([
+  ['a line break', '\n'],
+  ['a tab', '\t'],
+])('refuses a string with many times %s in it, which is not JSON', (_what, character) => {
+  expect(modelsInJson(`{"model":"a","x":"${character.repeat(40)}"}`)).toBeUndefined();
+});
+
+test('does not take a name with white space in it for another name', () => {
+  const gap = ' '.repeat(40);
+  expect(modelsInJson(`{"model":"a${gap}","mod${gap}el":"b"}`)).toEqual({ models: ['a '], isNamed: true });
+});
