@@ -73,7 +73,7 @@ export function readAudit(
     (pipeline) => pipeline.xrevrange(auditKey(user), newest, oldest, page.limit),
     z.tuple([z.array(storedEntry)]).transform(
       ([stored]): AuditPage => ({
-        entries: stored.flatMap(({ fields }) => auditEntry.safeParse(fields).data ?? []),
+        entries: toEntries(stored),
         nextCursor: stored.length < page.limit ? undefined : stored.at(-1)?.id,
       }),
     ),
@@ -88,6 +88,11 @@ const storedEntry = z.tuple([z.string(), z.array(z.string())]).transform(([id, t
   return { id, fields: Object.fromEntries(pairs) };
 });
 
+/** An entry of another form, such as a newer deployment's, is left out. */
+function toEntries(stored: readonly z.infer<typeof storedEntry>[]): readonly AuditEntry[] {
+  return stored.flatMap(({ fields }) => auditEntry.safeParse(fields).data ?? []);
+}
+
 /** Every stored entry, also those past their age limit. */
 export const auditData: UserData = {
   name: 'audit',
@@ -95,8 +100,6 @@ export const auditData: UserData = {
   read: (user) =>
     query(
       (pipeline) => pipeline.xrevrange(auditKey(user), '+', '-', MAX_AUDIT_ENTRIES),
-      z
-        .tuple([z.array(storedEntry)])
-        .transform(([stored]) => stored.flatMap(({ fields }) => auditEntry.safeParse(fields).data ?? [])),
+      z.tuple([z.array(storedEntry)]).transform(([stored]) => toEntries(stored)),
     ),
 };

@@ -63,7 +63,7 @@ export function createRouter(
     if (app?.config.logsEveryCall || code !== null) {
       logCall({ requestId, method, route, status, code, reason, stages });
     }
-    return finish(response, { request, requestId, stages }, app?.config.allowedOrigins ?? []);
+    return finishResponse(response, { request, requestId, stages }, app?.config.allowedOrigins ?? []);
   };
 }
 
@@ -170,7 +170,7 @@ function logCall(call: {
 }
 
 /** What every response carries. A provider's own `X-Request-Id` stays; ours is then in the other header. */
-function finish(
+export function finishResponse(
   response: Response,
   { request, requestId, stages }: Pick<Call, 'request' | 'requestId' | 'stages'>,
   allowedOrigins: readonly string[],

@@ -2,14 +2,16 @@
 import { waitUntil } from '@vercel/functions';
 import { app } from '../app.ts';
 import { Problem } from '../errors.ts';
-import { allowOrigin, preflight } from '../http/cors.ts';
+import { preflight } from '../http/cors.ts';
 import { problemResponse, toProblem } from '../http/problem-response.ts';
+import { finishResponse } from '../http/router.ts';
 import { openCodeScope } from '../keys/code-scope.ts';
 import type { KeyScope } from '../keys/key-scope.ts';
 import { log } from '../log.ts';
 import { catalogue } from '../providers/catalogue.ts';
 import { credentialVariables } from '../providers/credential.ts';
 import type { Secret } from '../secret.ts';
+import { startStages } from '../telemetry/stages.ts';
 import type { ScopeKeys } from './environment-scope.ts';
 
 /**
@@ -46,15 +48,11 @@ export async function openCallerScope(request: Request): Promise<ScopeKeys | Res
 export async function refuse(error: unknown, request: Request): Promise<Response> {
   const requestId = crypto.randomUUID();
   const response = problemResponse(toProblem(error, requestId), requestId);
-  response.headers.set('cache-control', 'no-store');
-  response.headers.set('x-request-id', requestId);
-  response.headers.set('x-userkeys-request-id', requestId);
   const allowedOrigins = await app().then(
     ({ config }) => config.allowedOrigins,
     () => [],
   );
-  allowOrigin(request, response.headers, allowedOrigins);
-  return response;
+  return finishResponse(response, { request, requestId, stages: startStages() }, allowedOrigins);
 }
 
 async function openAll(keys: KeyScope): Promise<ReadonlyMap<string, Secret>> {
