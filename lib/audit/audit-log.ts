@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
 import type { UserData } from '../kv/erasure.ts';
+import { ownerKey } from '../kv/key-names.ts';
 import { type Query, query, type Script } from '../kv/query.ts';
 import { DAY_MS, MAX_AUDIT_ENTRIES } from '../limits.ts';
 import { type AuditEntry, auditEntry, auditFields } from './audit-entry.ts';
@@ -15,7 +16,7 @@ export type AuditBounds = {
   readonly maxAgeDays: number;
 };
 
-const auditKey = (user: UserId) => `userkeys:audit:${user}`;
+const auditKey = (user: UserId) => ownerKey(user, 'audit');
 
 /** Appends one or more entries and removes those that exceed the bounds. `now`: approximately the time of the write. */
 export function appendAudit(

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
 import type { UserData } from '../kv/erasure.ts';
+import { ownerKey } from '../kv/key-names.ts';
 import type { Kv } from '../kv/kv.ts';
 import { combineQueries, count, optionalCounter, type Query, query } from '../kv/query.ts';
 import { CALL_COUNTER_LIFETIME_SECONDS, RATE_WINDOW_SECONDS } from '../limits.ts';
@@ -103,7 +104,7 @@ function counterKeys(user: UserId, now: Date): readonly string[] {
 }
 
 function counterKey(user: UserId, window: number): string {
-  return `userkeys:calls:${window}:${user}`;
+  return ownerKey(user, `calls:${window}`);
 }
 
 function windowAt(now: Date): number {

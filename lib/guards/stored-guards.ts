@@ -5,13 +5,14 @@
 import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
 import type { UserData } from '../kv/erasure.ts';
+import { ownerKey } from '../kv/key-names.ts';
 import { count, optionalTexts, type Query, query, scriptQuery } from '../kv/query.ts';
 import { type ProviderId, providerIds } from '../providers/catalogue.ts';
 import { recordsKey } from '../vault/records.ts';
 import type { GuardsPatch, GuardsView } from './guards.ts';
 
-export const guardsKey = (user: UserId) => `userkeys:guards:${user}`;
-export const usedTodayKey = (user: UserId) => `userkeys:spent:${user}`;
+export const guardsKey = (user: UserId) => ownerKey(user, 'guards');
+export const usedTodayKey = (user: UserId) => ownerKey(user, 'spent');
 
 const NAMES = ['paused', 'expiresAt', 'models', 'callsPerDay'] as const;
 const fieldsOf = (provider: ProviderId) => NAMES.map((name) => `${provider}:${name}`);

@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
 import { type CallStart, ERASED, type UserData, unlessErased } from '../kv/erasure.ts';
+import { ownerKey } from '../kv/key-names.ts';
 import { count, fieldsOfHash, optionalTexts, type Query, query, scriptQuery } from '../kv/query.ts';
 
 const stepRecord = z.object({
@@ -24,7 +25,7 @@ export type Session = {
   readonly done: ReadonlyMap<string, StepRecord>;
 };
 
-export const sessionKey = (user: UserId) => `userkeys:onboarding:${user}`;
+export const sessionKey = (user: UserId) => ownerKey(user, 'onboarding');
 const STEP_PREFIX = 'step:';
 const stepField = (id: string) => STEP_PREFIX + id;
 

@@ -5,12 +5,13 @@
 import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
 import type { UserData } from '../kv/erasure.ts';
+import { ownerKey } from '../kv/key-names.ts';
 import { fieldsOfHash, type Query, query, type Script } from '../kv/query.ts';
 import { DAY_SECONDS, MAX_USAGE_FIELDS, MAX_USAGE_MONTHS } from '../limits.ts';
 import { findProvider, type ProviderId } from '../providers/catalogue.ts';
 import { type TokenFigures, type TokenKind, tokenKinds } from './token-figures.ts';
 
-const usageKey = (month: string, user: UserId) => `userkeys:usage:${month}:${user}`;
+const usageKey = (month: string, user: UserId) => ownerKey(user, `usage:${month}`);
 
 /** `calls`: all calls that reached the provider. `measuredCalls`: those with reported token counts. */
 type UsageCounts = { readonly calls: number; readonly measuredCalls: number } & {

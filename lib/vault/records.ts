@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
 import { type CallStart, ERASED, type UserData, unlessErased } from '../kv/erasure.ts';
+import { ownerKey } from '../kv/key-names.ts';
 import {
   count,
   fieldsOfHash,
@@ -29,7 +30,7 @@ export const RECORDS_PREFIX = 'userkeys:keys:';
 
 /** The KV key of a user's records. Scripts that check whether a key is stored need it in their `KEYS`. */
 export const recordsKey = (user: UserId) => `${RECORDS_PREFIX}${user}`;
-const lastUsedKey = (user: UserId) => `userkeys:used:${user}`;
+const lastUsedKey = (user: UserId) => ownerKey(user, 'used');
 
 /** The stored records of these providers; a provider without one is absent. */
 export function readRecords(user: UserId, providers: readonly ProviderId[]): Query<Records> {
