@@ -106,12 +106,14 @@ async function createVerifier(auth: Config['auth'], send: Send, clock: () => Dat
     const { createIssuerKeys } = await import('./identity/issuer-keys.ts');
     return createTokenVerifier(
       auth,
-      createIssuerKeys(auth.jwksUrl, send, () => clock().getTime()),
+      createIssuerKeys(auth, send, () => clock().getTime()),
     );
   }
   const { createPublicKey } = await import('./identity/public-key.ts');
-  const findKey = await createPublicKey(auth.publicKey).catch(() => {
-    throw new ConfigError([{ variable: 'AUTH_PUBLIC_KEY', message: 'cannot be read as a public key' }]);
+  const findKey = await createPublicKey(auth.publicKey, auth.refusedKids).catch(() => {
+    const message =
+      'must be a key for signatures, with 2,048 bits or more if RSA, and not in AUTH_REFUSED_KIDS';
+    throw new ConfigError([{ variable: 'AUTH_PUBLIC_KEY', message }]);
   });
   return createTokenVerifier(auth, findKey);
 }

@@ -3,6 +3,7 @@
  * limit, such as an error code, stays where it is used; test/rules/limits.test.ts finds limits that are elsewhere.
  */
 
+export const HOUR_SECONDS = 60 * 60;
 export const DAY_SECONDS = 24 * 60 * 60;
 export const DAY_MS = DAY_SECONDS * 1_000;
 
@@ -65,6 +66,9 @@ export const MAX_ERASURES = 10;
 /** The longest session token, and how far the clocks of issuer and deployment may differ. */
 export const MAX_TOKEN_CHARACTERS = 16 * 1024;
 export const MAX_CLOCK_SKEW_SECONDS = 5;
+/** `AUTH_MAX_TOKEN_HOURS`: the longest time from the issue of a token to its expiry. */
+export const DEFAULT_TOKEN_LIFETIME_HOURS = 24;
+export const MAX_TOKEN_LIFETIME_HOURS = 30 * 24;
 /** The shortest RSA key that verifies a token. */
 export const MIN_RSA_BITS = 2_048;
 /** Fetching the issuer's public keys, how much they may weigh, and how many they may be. */
@@ -75,8 +79,8 @@ export const MAX_JWKS_KEYS = 100;
 export const JWKS_FRESH_MS = 10 * 60_000;
 /** From then on a caller waits for their renewal, unless the issuer is known to be down. */
 export const JWKS_OLD_MS = 60 * 60_000;
-/** How long keys are used on after the issuer has stopped answering. */
-export const JWKS_STALE_MS = 24 * 60 * 60_000;
+/** How old fetched keys may become while the issuer does not answer. */
+export const JWKS_STALE_MS = 2 * 60 * 60_000;
 /** The least time between two fetches for the sake of an unknown `kid`, whatever callers send. */
 export const JWKS_COOLDOWN_MS = 30_000;
 /** The least time between two tries of an issuer that does not answer. */

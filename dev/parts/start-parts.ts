@@ -1,5 +1,5 @@
 import { join, relative } from 'node:path';
-import { startIssuer } from '../issuer/start-issuer.ts';
+import { DEV_AUDIENCE, startIssuer } from '../issuer/start-issuer.ts';
 import { isLocalRedis, startKv } from '../kv/start-kv.ts';
 import type { Variables } from '../settings/configuration.ts';
 import { loadVaultKeys } from '../settings/vault-keys.ts';
@@ -55,7 +55,7 @@ async function issuerPart({ configured, dataDirectory, port, functionsUrl }: Par
   return {
     part: { url: issuer.url, note: 'tokens for alice and bob' },
     tokenUrl: `${issuer.url}/token`,
-    env: { AUTH_ISSUER: issuer.url },
+    env: { AUTH_ISSUER: issuer.url, AUTH_AUDIENCE: DEV_AUDIENCE },
   };
 }
 

@@ -5,6 +5,7 @@ import { createIssuerKeys } from '../../lib/identity/issuer-keys.ts';
 import { type Answer, SendError } from '../../lib/outgoing/send.ts';
 
 let jwks: unknown;
+const refusedKids: readonly string[] = [];
 let down = false;
 let hangs = false;
 let requests = 0;
@@ -16,7 +17,7 @@ const send = async (): Promise<Answer> => {
   if (down) throw new SendError('unreachable');
   return { status: 200, headers: new Headers(), body: new Blob([JSON.stringify(jwks)]).stream() };
 };
-const open = () => createIssuerKeys('https://issuer.example/jwks', send, () => now);
+const open = () => createIssuerKeys({ jwksUrl: 'https://issuer.example/jwks', refusedKids }, send, () => now);
 const input = { payload: '', signature: '' };
 
 beforeEach(async () => {

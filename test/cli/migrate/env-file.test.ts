@@ -24,6 +24,7 @@ beforeAll(async () => {
     KV_REST_API_URL: kv.url,
     KV_REST_API_TOKEN: kv.token,
     AUTH_ISSUER: 'https://issuer.example',
+    AUTH_AUDIENCE: 'userkeys',
     VAULT_KEYS: newMasterKey(),
   };
   stored = await openStored(env);

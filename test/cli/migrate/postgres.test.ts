@@ -48,6 +48,7 @@ describe.skipIf(bin === undefined)('from PostgreSQL', () => {
       KV_REST_API_URL: kv.url,
       KV_REST_API_TOKEN: kv.token,
       AUTH_ISSUER: 'https://issuer.example',
+      AUTH_AUDIENCE: 'userkeys',
       VAULT_KEYS: newMasterKey(),
     };
     stored = await openStored(env);
