@@ -13,7 +13,8 @@ let token: string;
 const NOON = Date.parse('2031-03-04T12:00:01Z');
 
 beforeAll(async () => {
-  world = await startWorld();
+  // The tokens are valid for the days that these tests go through.
+  world = await startWorld({ env: { AUTH_MAX_TOKEN_HOURS: '192' } });
   modules = {
     keys: await import('../../api/userkeys.ts'),
     key: await import('../../api/userkeys.ts'),
