@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { auditData } from '../audit/audit-log.ts';
 import { callCountData } from '../guards/rate-limit.ts';
 import { guardData } from '../guards/stored-guards.ts';
-import type { UserId } from '../identity/user-id.ts';
+import { subjectOf, type UserId } from '../identity/user-id.ts';
 import { callStart, markErased, type UserData } from '../kv/erasure.ts';
 import type { Kv } from '../kv/kv.ts';
 import { combineQueries, count, query } from '../kv/query.ts';
@@ -24,6 +24,7 @@ export const allUserData: readonly UserData[] = [
 ];
 
 export type UserExport = {
+  /** The `sub`. */
   readonly user: string;
   readonly exportedAt: string;
   readonly [name: string]: unknown;
@@ -33,7 +34,7 @@ export type UserExport = {
 export async function exportUser(kv: Kv, user: UserId, now: Date): Promise<UserExport> {
   const parts: [name: string, value: unknown][] = [];
   for (const { name, read } of allUserData) parts.push([name, await kv.run(read(user, now))]);
-  return { user, exportedAt: now.toISOString(), ...Object.fromEntries(parts) };
+  return { user: subjectOf(user), exportedAt: now.toISOString(), ...Object.fromEntries(parts) };
 }
 
 /**

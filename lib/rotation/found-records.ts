@@ -1,12 +1,13 @@
 /** Every stored record of every user, found a page at a time and never all in memory. */
 import { z } from 'zod';
-import { isUserId, type UserId } from '../identity/user-id.ts';
+import type { UserId } from '../identity/user-id.ts';
+import { ownerKeyPattern, ownerOfKey } from '../kv/key-names.ts';
 import { count, fieldsOfHash, type Query, query } from '../kv/query.ts';
 import { ROTATION_SCAN_COUNT } from '../limits.ts';
 import { findProvider, type ProviderId } from '../providers/catalogue.ts';
 import { kidOf } from '../vault/envelope.ts';
 import { type KeyRecord, parseStoredRecord } from '../vault/key-record.ts';
-import { RECORDS_PREFIX, recordsKey } from '../vault/records.ts';
+import { RECORDS_KIND, recordsKey } from '../vault/records.ts';
 
 /** The cursor with which a scan starts, and with which it says that it has ended. */
 export const SCAN_START = '0';
@@ -28,11 +29,11 @@ export function scanUsers(
 ): Query<{ readonly cursor: string; readonly users: readonly UserId[] }> {
   return query(
     (pipeline) =>
-      pipeline.scan(cursor, { match: `${RECORDS_PREFIX}*`, count: ROTATION_SCAN_COUNT, type: 'hash' }),
+      pipeline.scan(cursor, { match: ownerKeyPattern(RECORDS_KIND), count: ROTATION_SCAN_COUNT, type: 'hash' }),
     z
-      .tuple([z.tuple([z.string().regex(/^\d{1,20}$/), z.array(z.string().startsWith(RECORDS_PREFIX))])])
+      .tuple([z.tuple([z.string().regex(/^\d{1,20}$/), z.array(z.string())])])
       .transform(([[next, keys]]) => {
-        const users = keys.map((key) => key.slice(RECORDS_PREFIX.length)).filter(isUserId);
+        const users = keys.flatMap((key) => ownerOfKey(key, RECORDS_KIND) ?? []);
         return { cursor: next, users: [...new Set(users)] };
       }),
   );

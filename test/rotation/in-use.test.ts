@@ -12,7 +12,8 @@ import { readRecords } from '../../lib/vault/records.ts';
 import { call } from '../support/call.ts';
 import { redisServerInstalled } from '../support/redis-server.ts';
 import { newMasterKey, newProviderKey, startWorld, type World } from '../support/start-world.ts';
-import { connect, fillStore, ringOf, userId } from './fill-store.ts';
+import { connect, fillStore, ringOf } from './fill-store.ts';
+import { userId } from '../support/user-ids.ts';
 
 const REDIS = redisServerInstalled();
 const USERS = Number(process.env.ROTATION_USERS ?? (REDIS ? 10_000 : 2_000));

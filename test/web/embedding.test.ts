@@ -8,6 +8,7 @@ import { type HostPageOptions, openHostPage } from './support/host-page.ts';
 import { createKeysPage } from './support/keys-page.ts';
 import { dumpPage } from './support/page-contents.ts';
 import { type Embedding, startEmbedding } from './support/start-embedding.ts';
+import { kvKey } from '../support/user-ids.ts';
 
 const STEPS = [
   { id: 'api-keys', title: 'API keys', required: true },
@@ -126,7 +127,7 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
       await fetch(kv.url, {
         method: 'POST',
         headers: { authorization: `Bearer ${kv.token}` },
-        body: JSON.stringify(['HSET', `userkeys:keys:${user}`, 'exa', record]),
+        body: JSON.stringify(['HSET', kvKey('keys', user), 'exa', record]),
       });
       await page.evaluate(() => document.querySelector('user-keys')?.reload());
       await page.getByText('The stored key cannot be decrypted.').waitFor();
