@@ -35,7 +35,7 @@ export function globalKey(name: string): string {
  * refuse users who still have some. Remove this, and everything that calls it, in the next major version.
  */
 export function legacyOwnerKey(user: UserId, kind: string): string {
-  return LEGACY_PREFIX + `${kind}:${subjectOf(user)}`;
+  return `${LEGACY_PREFIX}${kind}:${subjectOf(user)}`;
 }
 
 /** With what the names of keys began before they had a tenant, global keys included. */

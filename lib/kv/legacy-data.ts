@@ -8,8 +8,7 @@ import { count, type Query, query } from './query.ts';
 /** Whether the user has data under the old names. Two commands, because the two keys may be in two slots of a cluster. */
 export function hasLegacyData(user: UserId): Query<boolean> {
   return query(
-    (pipeline) =>
-      pipeline.exists(legacyOwnerKey(user, 'keys')).exists(legacyOwnerKey(user, 'onboarding')),
+    (pipeline) => pipeline.exists(legacyOwnerKey(user, 'keys')).exists(legacyOwnerKey(user, 'onboarding')),
     z.tuple([count, count]).transform((found) => found.some((number) => number > 0)),
   );
 }

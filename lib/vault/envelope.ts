@@ -38,7 +38,11 @@ export async function openKey(ring: KeyRing, binding: Binding, envelope: string)
  *
  * @throws Problem `key_unreadable`.
  */
-export async function openLegacyKey(ring: KeyRing, binding: LegacyBinding, envelope: string): Promise<Secret> {
+export async function openLegacyKey(
+  ring: KeyRing,
+  binding: LegacyBinding,
+  envelope: string,
+): Promise<Secret> {
   return open(ring, binding, envelope);
 }
 

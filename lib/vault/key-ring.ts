@@ -1,13 +1,15 @@
 /** The master keys, in memory, as non-extractable `CryptoKey`s. Only this folder handles them. */
 import { ConfigError } from '../errors.ts';
 import { splitUserId, type UserId } from '../identity/user-id.ts';
-import type { ProviderId } from '../providers/catalogue.ts';
 import { assertUniqueKids, type MasterKey, parseMasterKeys } from './master-keys.ts';
 import type { VaultSettings } from './vault-settings.ts';
 import { type UnwrapKeys, WrappedKeysError } from './wrapped-keys.ts';
 
-/** What a record is bound to. Both come from the verified request, never from the record. */
-export type Binding = { readonly user: UserId; readonly provider: ProviderId };
+/**
+ * What a record is bound to. Both come from the verified request, never from the record. `provider` is a provider's id;
+ * the migration also seals records of providers that this catalogue does not have.
+ */
+export type Binding = { readonly user: UserId; readonly provider: string };
 
 /** What a record was bound to before users had a tenant. `provider`: the field of the record, known here or not. */
 export type LegacyBinding = { readonly sub: string; readonly provider: string };

@@ -2,8 +2,8 @@ import { createClient } from '@vercel/kv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { kvKey, userId } from '../support/user-ids.ts';
 import { dumpStore } from './store-dump.ts';
-import { kvKey } from '../support/user-ids.ts';
 
 let world: World;
 let account: HandlerModule;
@@ -32,7 +32,8 @@ const save = (token: string, provider: string, value = newProviderKey()) =>
   call(key, `/api/keys/${provider}`, { method: 'PUT', token, json: { key: value } });
 const read = async (token: string) => (await call(account, '/api/account', { token })).json();
 const erase = (token: string) => call(account, '/api/account', { method: 'DELETE', token });
-const traces = async (sub: string) => (await dumpStore(world.kv)).filter((line) => line.includes(sub));
+const traces = async (sub: string) =>
+  (await dumpStore(world.kv)).filter((line) => line.includes(sub) || line.includes(userId(sub)));
 
 describe('GET /api/account', () => {
   test('returns everything stored about the caller, and no key, sealed or open', async () => {

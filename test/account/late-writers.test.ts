@@ -7,8 +7,8 @@ import { connect } from '../rotation/fill-store.ts';
 import { type Answer, json, usual } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
-import { dumpStore } from './store-dump.ts';
 import { kvKey, userId } from '../support/user-ids.ts';
+import { dumpStore } from './store-dump.ts';
 
 let world: World;
 let account: HandlerModule;

@@ -6,8 +6,8 @@ import { allUserData } from '../../lib/account/account-data.ts';
 import { routes } from '../../lib/routes.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
-import { dumpStore } from './store-dump.ts';
 import { kvKey, userId } from '../support/user-ids.ts';
+import { dumpStore } from './store-dump.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const sub = 'auth0|leaver-4711';

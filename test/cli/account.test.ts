@@ -32,7 +32,12 @@ afterEach(() => store.close());
 
 /** Runs `userkeys account` on the store at that address. Nothing that it prints contains a key of any kind. */
 async function accountAt(url: string, ...args: readonly string[]): Promise<Ran> {
-  const env = { KV_REST_API_URL: url, KV_REST_API_TOKEN: store.token, VAULT_KEYS: k1, AUTH_TENANT: TEST_TENANT };
+  const env = {
+    KV_REST_API_URL: url,
+    KV_REST_API_TOKEN: store.token,
+    VAULT_KEYS: k1,
+    AUTH_TENANT: TEST_TENANT,
+  };
   const ran = await runUserkeys(['account', ...args], env);
   for (const secret of [store.token, providerKey, k1.split(':')[1]]) {
     if (secret) expect(ran.text).not.toContain(secret);

@@ -8,13 +8,13 @@ import { z } from 'zod';
 import { rotate as rotateCommand } from '../../cli/commands/rotate.ts';
 import { type RunningKv, startKv } from '../../dev/kv/start-kv.ts';
 import type { Kv } from '../../lib/kv/kv.ts';
-import { scriptQuery } from '../../lib/kv/query.ts';
+import { query, scriptQuery } from '../../lib/kv/query.ts';
 import { dumpStore } from '../account/store-dump.ts';
 import { connect, fillStore, ringOf } from '../rotation/fill-store.ts';
 import { newMasterKey, newProviderKey, TEST_TENANT } from '../support/start-world.ts';
 import { temporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
-import { type Ran, runUserkeys } from './run-userkeys.ts';
 import { kvKey } from '../support/user-ids.ts';
+import { type Ran, runUserkeys } from './run-userkeys.ts';
 
 /** Each test starts several processes, which are slow to start on a busy machine. */
 vi.setConfig({ testTimeout: 90_000 });
@@ -101,8 +101,7 @@ async function startFront() {
 
 const fill = async (masterKey: string, ...users: readonly string[]) =>
   fillStore(kv, await ringOf(masterKey), users, ['openai'], () => providerKey);
-const records = async () =>
-  (await dumpStore(store)).filter((line) => /^uk:\{.*\}:keys /.test(line)).sort();
+const records = async () => (await dumpStore(store)).filter((line) => /^uk:\{.*\}:keys /.test(line)).sort();
 
 describe('npm run rotate', () => {
   test('counts in a dry run, changes no record, and says that the old key must stay', async () => {
@@ -136,6 +135,17 @@ describe('npm run rotate', () => {
       expect(code).toBe(0);
       expect(text).toContain('No record needs k2. If you have just added it: put it first in VAULT_KEYS');
       expect(text).not.toContain('can be removed');
+    }
+  });
+
+  test('says nothing about master keys while records have names of an earlier version', async () => {
+    await fill(k2, 'a');
+    await kv.run(query((pipeline) => pipeline.hset('userkeys:keys:b', { openai: '{"v":1}' }), z.unknown()));
+    for (const args of [['--dry-run'], []]) {
+      const { code, text } = await rotate([k2, k1], ...args);
+      expect(code).toBe(1);
+      expect(text).toContain('userkeys migrate tenant --apply');
+      expect(text).not.toMatch(/can be removed|not needed|No record needs/);
     }
   });
 

@@ -1,12 +1,32 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isSubject, isTenant, isUserId, splitUserId, tenantOf, toUserId } from '../../lib/identity/user-id.ts';
+import {
+  isSubject,
+  isTenant,
+  isUserId,
+  splitUserId,
+  tenantOf,
+  toUserId,
+} from '../../lib/identity/user-id.ts';
 import { ownerKey, ownerKeyPattern, ownerOfKey } from '../../lib/kv/key-names.ts';
 
 /** Subs with the characters that mean something in names, patterns and encodings, and any others. */
 const sub = fc.oneof(
   fc.string({ unit: fc.constantFrom(...'{}:%*?[]\\ |@a1.-_'), minLength: 1, maxLength: 12 }),
-  fc.constantFrom('a', 'a:keys', '%7B', '{', '}:keys', '{a}', '*', 'a b', 'test:a', 'user@example.com', '%', '%%'),
+  fc.constantFrom(
+    'a',
+    'a:keys',
+    '%7B',
+    '{',
+    '}:keys',
+    '{a}',
+    '*',
+    'a b',
+    'test:a',
+    'user@example.com',
+    '%',
+    '%%',
+  ),
   fc.string({ unit: 'grapheme-ascii', minLength: 1, maxLength: 255 }),
 );
 const tenant = fc.oneof(
@@ -47,12 +67,25 @@ test('tenant and sub are read back from the name, and the owner from the key', (
 });
 
 test('ordinary ids stay readable', () => {
-  for (const id of ['user_2abc', 'auth0|123', 'a.b-c@example.com']) expect(toUserId('t1', id)).toBe(`t1:${id}`);
+  for (const id of ['user_2abc', 'auth0|123', 'a.b-c@example.com'])
+    expect(toUserId('t1', id)).toBe(`t1:${id}`);
   expect(toUserId('t1', 'a b:{c}%*')).toBe('t1:a%20b%3A%7Bc%7D%25%2A');
 });
 
 test.each([
-  ...['', 'a', 't:', ':a', 't:a:b', 't:{a}', 't:a b', 't:*', 't x:a', `${'t'.repeat(65)}:a`, `t:${'a'.repeat(256)}`],
+  ...[
+    '',
+    'a',
+    't:',
+    ':a',
+    't:a:b',
+    't:{a}',
+    't:a b',
+    't:*',
+    't x:a',
+    `${'t'.repeat(65)}:a`,
+    `t:${'a'.repeat(256)}`,
+  ],
   // Not as `toUserId` writes them: a second name for the same owner.
   ...['t:%61', 't:%7b', 't:%2', 't:%FF', 't:%7F', 't:%'],
 ])('the text %j in a key of the store is no owner’s name', (text) => {
@@ -61,7 +94,14 @@ test.each([
 });
 
 test('refuses to name a user by a tenant or a sub that is not allowed', () => {
-  for (const [t, s] of [['', 'a'], ['a:b', 'c'], ['a', ''], ['a', 'ä'], ['a', 'a\n'], ['a', 'a'.repeat(256)]] as const) {
+  for (const [t, s] of [
+    ['', 'a'],
+    ['a:b', 'c'],
+    ['a', ''],
+    ['a', 'ä'],
+    ['a', 'a\n'],
+    ['a', 'a'.repeat(256)],
+  ] as const) {
     expect(isTenant(t) && isSubject(s)).toBe(false);
     expect(() => toUserId(t, s)).toThrow('not the name of a user');
   }

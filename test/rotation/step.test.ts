@@ -10,8 +10,8 @@ import { openKey } from '../../lib/vault/envelope.ts';
 import type { KeyRing } from '../../lib/vault/key-ring.ts';
 import { readRecords, replaceRecord } from '../../lib/vault/records.ts';
 import { newMasterKey, newProviderKey } from '../support/start-world.ts';
-import { connect, fillStore, ringOf, sealedRecord } from './fill-store.ts';
 import { kvKey, userId } from '../support/user-ids.ts';
+import { connect, fillStore, ringOf, sealedRecord } from './fill-store.ts';
 
 const PROVIDERS = ['openai', 'exa'] as const;
 const ALL: StepLimits = { maxMs: 60_000, maxUsers: 1_000_000 };

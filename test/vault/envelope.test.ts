@@ -117,7 +117,9 @@ test('every master key on the ring opens envelopes, and the first one seals', as
 });
 
 const goldenRing = loadKeyRing({
-  vaultKeys: new Secret(`golden:${Buffer.from(Array.from({ length: 32 }, (_, i) => i)).toString('base64url')}`),
+  vaultKeys: new Secret(
+    `golden:${Buffer.from(Array.from({ length: 32 }, (_, i) => i)).toString('base64url')}`,
+  ),
   wrappedKeys: undefined,
 });
 

@@ -29,8 +29,7 @@ const list = async (sub: string): Promise<{ provider: string; status: string }[]
   (await (await call(keys, '/api/keys', { token: await world.tokenFor(sub) })).json()).keys;
 const use = async (sub: string, provider: string) =>
   call(proxy, `/api/proxy/${provider}/v1/models`, { token: await world.tokenFor(sub) });
-const read = async (sub: string, provider: string) =>
-  String(await store.hget(kvKey('keys', sub), provider));
+const read = async (sub: string, provider: string) => String(await store.hget(kvKey('keys', sub), provider));
 
 describe('stored records', () => {
   test.each<[string, string, string]>([

@@ -2,13 +2,13 @@ import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { json } from '../support/answers.ts';
 import { newProviderKey } from '../support/start-world.ts';
+import { kvKey } from '../support/user-ids.ts';
 import { findAccessibilityViolations } from './support/axe.ts';
 import { chromiumPath, launchChromium } from './support/chromium.ts';
 import { type HostPageOptions, openHostPage } from './support/host-page.ts';
 import { createKeysPage } from './support/keys-page.ts';
 import { dumpPage } from './support/page-contents.ts';
 import { type Embedding, startEmbedding } from './support/start-embedding.ts';
-import { kvKey } from '../support/user-ids.ts';
 
 const STEPS = [
   { id: 'api-keys', title: 'API keys', required: true },

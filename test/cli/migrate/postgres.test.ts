@@ -5,11 +5,11 @@ import { z } from 'zod';
 import { type RunningKv, startKv } from '../../../dev/kv/start-kv.ts';
 import { query } from '../../../lib/kv/query.ts';
 import { newMasterKey, newProviderKey, TEST_TENANT } from '../../support/start-world.ts';
+import { kvKey } from '../../support/user-ids.ts';
 import { runMigrate, startMigrate } from './run-migrate.ts';
 import type { RunningPostgres } from './start-postgres.ts';
 import { findPostgres, startPostgres } from './start-postgres.ts';
 import { openStored, type Stored } from './stored-users.ts';
-import { kvKey } from '../../support/user-ids.ts';
 
 /** CI migrates more. */
 const MIGRATED_USERS = Number(process.env.MIGRATED_USERS ?? 2_000);
@@ -49,7 +49,7 @@ describe.skipIf(bin === undefined)('from PostgreSQL', () => {
       KV_REST_API_URL: kv.url,
       KV_REST_API_TOKEN: kv.token,
       AUTH_ISSUER: 'https://issuer.example',
-    AUTH_TENANT: TEST_TENANT,
+      AUTH_TENANT: TEST_TENANT,
       VAULT_KEYS: newMasterKey(),
     };
     stored = await openStored(env);

@@ -11,8 +11,8 @@ import { writeStep } from '../../../lib/onboarding/session.ts';
 import { Secret } from '../../../lib/secret.ts';
 import { loadKeyRing } from '../../../lib/vault/key-ring.ts';
 import { newMasterKey, newProviderKey, TEST_TENANT } from '../../support/start-world.ts';
-import { openStored, type Stored } from './stored-users.ts';
 import { userId } from '../../support/user-ids.ts';
+import { openStored, type Stored } from './stored-users.ts';
 
 let kv: RunningKv;
 let env: Readonly<Record<string, string>>;
