@@ -1,7 +1,7 @@
 /** A deployment's key store and master keys, opened from an operator's terminal. */
 import { readConfiguration } from '../dev/settings/configuration.ts';
 import type { AuditBounds } from '../lib/audit/audit-log.ts';
-import { loadVaultConfig } from '../lib/config.ts';
+import { type Environment, loadVaultConfig } from '../lib/config.ts';
 import { tenantOf, toUserId, type UserId } from '../lib/identity/user-id.ts';
 import { createKv } from '../lib/kv/kv.ts';
 import { assertMoved, hasLegacyData } from '../lib/kv/legacy-data.ts';
@@ -25,7 +25,12 @@ export type Deployment = Rotation & {
  * @throws ConfigError, Problem `vault_unavailable`.
  */
 export async function openDeployment(directory: string): Promise<Deployment> {
-  const config = loadVaultConfig(await readConfiguration(directory));
+  return openDeploymentWith(await readConfiguration(directory));
+}
+
+/** The same with these variables. */
+export async function openDeploymentWith(variables: Environment): Promise<Deployment> {
+  const config = loadVaultConfig(variables);
   return {
     kv: createKv(config.kv, createUndiciSend()),
     ring: await loadKeyRing(config, unwrapWithKms),
