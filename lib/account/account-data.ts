@@ -9,6 +9,7 @@ import { guardData } from '../guards/stored-guards.ts';
 import { subjectOf, type UserId } from '../identity/user-id.ts';
 import { callStart, markErased, type UserData } from '../kv/erasure.ts';
 import type { Kv } from '../kv/kv.ts';
+import { deleteLegacyData } from '../kv/legacy-data.ts';
 import { combineQueries, count, query } from '../kv/query.ts';
 import { onboardingData } from '../onboarding/session.ts';
 import { usageData } from '../usage/usage-ledger.ts';
@@ -47,5 +48,7 @@ export async function exportUser(kv: Kv, user: UserId, now: Date): Promise<UserE
 export async function eraseUser(kv: Kv, user: UserId, now: Date): Promise<void> {
   const keys = allUserData.flatMap((part) => part.kvKeys(user, now));
   const deleteAll = query((pipeline) => pipeline.del(...keys), z.tuple([count]));
-  await kv.run(combineQueries(markErased(await callStart(user, now)), deleteAll));
+  await kv.run(
+    combineQueries(markErased(await callStart(user, now)), deleteAll, deleteLegacyData(user, keys)),
+  );
 }

@@ -121,6 +121,17 @@ describe('DELETE /api/account', () => {
     expect(await traces(sub)).toEqual([]);
   });
 
+  test('erases what has names of an earlier version too, so that it cannot be moved later', async () => {
+    const { sub, token } = await newUser();
+    const month = new Date().toISOString().slice(0, 7);
+    for (const kind of ['used', 'guards', 'spent', `usage:${month}`]) {
+      await store.hset(`userkeys:${kind}:${sub}`, { field: '1' });
+    }
+    await store.xadd(`userkeys:audit:${sub}`, '*', { action: 'save' });
+    expect((await erase(token)).status).toBe(204);
+    expect(await traces(sub)).toEqual([]);
+  });
+
   test('erases everything if called concurrently, and the user can return immediately', async () => {
     const { sub, token } = await newUser();
     await save(token, 'openai');
