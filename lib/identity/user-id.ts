@@ -36,11 +36,10 @@ export type TenantSettings = {
 export async function tenantOf({ issuer = '', tenant }: TenantSettings): Promise<string> {
   if (tenant !== undefined) return tenant;
   const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(issuer));
-  const bytes = new Uint8Array(digest).slice(0, TENANT_DIGEST_BYTES);
+  // Long enough that no two issuers have the same tenant, and short because it is part of every name.
+  const bytes = new Uint8Array(digest).slice(0, 10);
   return `t${Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('')}`;
 }
-
-const TENANT_DIGEST_BYTES = 10;
 
 /** @throws Error for a tenant or `sub` that is not allowed. Check with `isTenant` and `isSubject` first. */
 export function toUserId(tenant: string, sub: string): UserId {
