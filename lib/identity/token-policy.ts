@@ -5,7 +5,7 @@
 import type { JWTPayload, ProtectedHeaderParameters } from 'jose';
 import { Problem, type Reason } from '../errors.ts';
 import { MAX_CLOCK_SKEW_SECONDS } from '../limits.ts';
-import { isUserId, type UserId } from './user-id.ts';
+import { isSubject } from './user-id.ts';
 
 export type TokenPolicy = {
   /** Accepted `azp`; empty: any, and none. */
@@ -42,11 +42,11 @@ function isAcceptedType(typ: unknown): boolean {
 }
 
 /**
- * The user that verified claims name.
+ * The `sub` of verified claims.
  *
  * @throws Problem `token_invalid` for claims that no user's session token has.
  */
-export function readUser(claims: JWTPayload, policy: TokenPolicy, now: Date): UserId {
+export function readSubject(claims: JWTPayload, policy: TokenPolicy, now: Date): string {
   assertTimes(claims, policy.maxTokenSeconds, now);
   const { aud, azp, sub } = claims;
   // RFC 7800: whoever presents such a token has to prove that they have a key, which nothing here checks.
@@ -56,7 +56,7 @@ export function readUser(claims: JWTPayload, policy: TokenPolicy, now: Date): Us
   if (policy.authorizedParties.length > 0 && (azp === undefined || !policy.authorizedParties.includes(azp))) {
     throw invalidToken('token_party_wrong');
   }
-  if (!isUserId(sub)) throw invalidToken('token_subject_unusable');
+  if (!isSubject(sub)) throw invalidToken('token_subject_unusable');
   if (namesClient(claims)) throw invalidToken('token_without_user');
   return sub;
 }

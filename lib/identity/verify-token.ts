@@ -10,11 +10,13 @@ import {
 import { Problem, type Reason } from '../errors.ts';
 import { MAX_CLOCK_SKEW_SECONDS, MAX_TOKEN_CHARACTERS } from '../limits.ts';
 import type { Secret } from '../secret.ts';
-import { assertHeader, invalidToken, readUser, refusedToken, type TokenPolicy } from './token-policy.ts';
-import type { UserId } from './user-id.ts';
+import { assertHeader, invalidToken, readSubject, refusedToken, type TokenPolicy } from './token-policy.ts';
+import { toUserId, type UserId } from './user-id.ts';
 
 export type Expectations = TokenPolicy & {
   readonly issuer: string;
+  /** The tenant of this deployment's users. */
+  readonly tenant: string;
   /** Accepted `aud`; empty: any, and none. */
   readonly audience: readonly string[];
 };
@@ -28,7 +30,7 @@ const ALGORITHMS = [
 
 /**
  * Verifies signature, `iss`, `exp`, `nbf`, `aud` where expected, and the rules of the token policy (RFC 7519, RFC 8725).
- * The user is the `sub` of the verified claims and nothing else.
+ * The user is the `sub` of the verified claims, in this deployment's tenant, and nothing else.
  *
  * @throws Problem `token_expired`; `token_invalid` for every other refusal, with the rule that refused the token as its
  *   reason; `issuer_unavailable` when the keys cannot be fetched, which says nothing about the token.
@@ -38,7 +40,8 @@ export function createTokenVerifier(expected: Expectations, findKey: JWTVerifyGe
     const text = token.reveal();
     if (text.length > MAX_TOKEN_CHARACTERS) throw invalidToken('token_too_long');
     assertHeader(readHeader(text), expected);
-    return readUser(await verifySignatureAndTimes(text, expected, findKey, now), expected, now);
+    const claims = await verifySignatureAndTimes(text, expected, findKey, now);
+    return toUserId(expected.tenant, readSubject(claims, expected, now));
   };
 }
 

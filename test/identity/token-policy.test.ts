@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { generateKeyPair, type JWTVerifyGetKey, SignJWT } from 'jose';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { Problem } from '../../lib/errors.ts';
+import { subjectOf } from '../../lib/identity/user-id.ts';
 import { createTokenVerifier, type Expectations } from '../../lib/identity/verify-token.ts';
 import { Secret } from '../../lib/secret.ts';
 
@@ -15,6 +16,7 @@ const DAY = 24 * 60 * 60;
 const ISSUER = 'https://issuer.example';
 const expected: Expectations = {
   issuer: ISSUER,
+  tenant: 'test',
   audience: [],
   authorizedParties: [],
   refusedKids: ['stolen'],
@@ -48,7 +50,7 @@ function claimsOf(changes: Members = {}): Members {
 async function verify(token: string, changes: Partial<Expectations> = {}): Promise<string> {
   const verifier = createTokenVerifier({ ...expected, ...changes }, findKey);
   try {
-    return await verifier(new Secret(token), new Date(NOW * 1_000));
+    return subjectOf(await verifier(new Secret(token), new Date(NOW * 1_000)));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     expect(error.code).toBe(error.reason === 'token_expired' ? 'token_expired' : 'token_invalid');
