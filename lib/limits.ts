@@ -109,8 +109,11 @@ export const DEFAULT_CALLS_PER_MINUTE = 120;
 export const MAX_CALLS_PER_MINUTE = 1_000_000;
 /** The window in which a user's calls are counted. */
 export const RATE_WINDOW_SECONDS = 60;
-/** How many keys a user saves and checks in that window: a provider is called for each. Pasting twenty keys is fine. */
-export const MAX_KEY_CHECKS_PER_MINUTE = 30;
+/**
+ * The part of `RATE_LIMIT_PER_MINUTE` that may be saves and checks of keys: a provider is called for each. 30 a minute by
+ * default, so that pasting twenty keys is fine.
+ */
+export const KEY_CHECKS_SHARE = 0.25;
 /** The previous window still counts, so a counter lives for two. */
 export const CALL_COUNTER_LIFETIME_SECONDS = 2 * RATE_WINDOW_SECONDS;
 /** A count of a day's calls outlives its day, whatever the clocks of two instances say. */

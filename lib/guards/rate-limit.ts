@@ -17,7 +17,7 @@ import {
   type ScriptedWrite,
   scriptQuery,
 } from '../kv/query.ts';
-import { CALL_COUNTER_LIFETIME_SECONDS, MAX_KEY_CHECKS_PER_MINUTE, RATE_WINDOW_SECONDS } from '../limits.ts';
+import { CALL_COUNTER_LIFETIME_SECONDS, KEY_CHECKS_SHARE, RATE_WINDOW_SECONDS } from '../limits.ts';
 
 /** What is counted: every call, and those that have a key checked by its provider. */
 type Counted = 'calls' | 'checks';
@@ -70,17 +70,18 @@ export function assertWithinRateLimit(counts: CallCounts, window: RateWindow, li
 }
 
 /**
- * Refuses a save or a check that is over the limit of its own: each has a provider called before any key is known to
- * be good. `window` counts `checks`.
+ * Refuses a save or a check that is over the limit of its own, a part of `callsPerMinute`: each has a provider called
+ * before any key is known to be good. `window` counts `checks`.
  *
  * @throws Problem `rate_limited`, as `assertWithinRateLimit` does.
  */
-export function assertWithinCheckLimit(counts: CallCounts, window: RateWindow): void {
-  if (isWithin(counts, window, MAX_KEY_CHECKS_PER_MINUTE)) return;
+export function assertWithinCheckLimit(counts: CallCounts, window: RateWindow, callsPerMinute: number): void {
+  const limit = Math.ceil(callsPerMinute * KEY_CHECKS_SHARE);
+  if (isWithin(counts, window, limit)) return;
   throw new Problem('rate_limited', {
     reason: 'key_checks_per_minute',
-    detail: `You can save and check ${MAX_KEY_CHECKS_PER_MINUTE} keys a minute. Wait and try again.`,
-    headers: refusalHeaders('key-checks', counts, window, MAX_KEY_CHECKS_PER_MINUTE),
+    detail: `You have reached the limit for saving and checking keys (${limit} per minute). Wait and try again.`,
+    headers: refusalHeaders('key-checks', counts, window, limit),
   });
 }
 

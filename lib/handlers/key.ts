@@ -154,7 +154,7 @@ type ReadKey = readonly [Records, ReadonlyMap<ProviderId, GuardsView>];
 async function admitCheck<T>(app: App, user: UserId, query: Query<T>): Promise<T> {
   const window = rateWindow(user, app.clock(), 'checks');
   const [counts, result] = await app.admit(user, combineQueries(countCall(window), query));
-  assertWithinCheckLimit(counts, window);
+  assertWithinCheckLimit(counts, window, app.config.rateLimitPerMinute);
   return result;
 }
 
