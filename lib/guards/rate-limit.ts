@@ -8,6 +8,7 @@ import type { UserId } from '../identity/user-id.ts';
 import type { UserData } from '../kv/erasure.ts';
 import { ownerKey } from '../kv/key-names.ts';
 import { type Kv, storeUnavailable } from '../kv/kv.ts';
+import { assertMoved, hasLegacyData } from '../kv/legacy-data.ts';
 import {
   combineQueries,
   count,
@@ -108,7 +109,7 @@ type CallLimit = { readonly callsPerMinute: number; readonly now: Date };
 /**
  * Counts a call and runs a query in the same request.
  *
- * @throws Problem `rate_limited`, `store_unavailable`.
+ * @throws Problem `rate_limited`, `store_outdated`, `store_unavailable`.
  */
 export async function admitCall<T>(
   kv: Kv,
@@ -117,15 +118,19 @@ export async function admitCall<T>(
   { callsPerMinute, now }: CallLimit,
 ): Promise<T> {
   const window = rateWindow(user, now);
-  const [counts, result] = await kv.run(combineQueries(countCall(window), asked));
+  const [counts, isLegacy, result] = await kv.run(
+    combineQueries(countCall(window), hasLegacyData(user), asked),
+  );
   assertWithinRateLimit(counts, window, callsPerMinute);
+  assertMoved(isLegacy);
   return result;
 }
 
 /**
  * Counts a call and runs a write in the same script, after the limit has been judged: a refused call changes nothing.
+ * Old names are looked for in a request before it, because no script can touch them together with the new ones.
  *
- * @throws Problem `rate_limited`, `store_unavailable`.
+ * @throws Problem `rate_limited`, `store_outdated`, `store_unavailable`.
  */
 export async function admitWrite<T>(
   kv: Kv,
@@ -134,6 +139,7 @@ export async function admitWrite<T>(
   { callsPerMinute, now }: CallLimit,
 ): Promise<T> {
   const window = rateWindow(user, now);
+  assertMoved(await kv.run(hasLegacyData(user)));
   const { counts, result } = await kv.run(judgeFirst(write, window, callsPerMinute));
   assertWithinRateLimit(counts, window, callsPerMinute);
   if (result === undefined) throw storeUnavailable('store_answer_unexpected', 2);

@@ -96,14 +96,18 @@ test.each(['somebody with keys, guards and an onboarding', 'somebody new'])(
   },
 );
 
-test('a refused write counts against the limit, and one that is within it is done in one KV request', async () => {
+test('a refused write counts against the limit, and one that is within it is done in the script that counts it', async () => {
   at(0);
   const token = await tokenOf('counted');
   const remove = () => call(functions, '/api/keys', { method: 'DELETE', token });
   const first = world.kv.requests.length;
   expect((await remove()).status).toBe(204);
   const sent = world.kv.requests.slice(first).filter((commands) => !commands.flat().join().includes('XADD'));
-  expect(sent.map((commands) => commands.map(([name]) => name?.toUpperCase()))).toEqual([['EVAL']]);
+  expect(sent.map((commands) => commands.map(([name]) => name?.toUpperCase()))).toEqual([
+    // Looks for data under old names.
+    ['EXISTS', 'EXISTS'],
+    ['EVAL'],
+  ]);
   for (let calls = 1; calls < LIMIT; calls += 1) expect((await remove()).status).toBe(204);
   const responses = await Promise.all(Array.from({ length: LIMIT }, remove));
   expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([429]));

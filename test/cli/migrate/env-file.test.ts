@@ -9,9 +9,10 @@ import { type RunningKv, startKv } from '../../../dev/kv/start-kv.ts';
 import { deleteAllKeys, deleteKey } from '../../../lib/keys/delete-keys.ts';
 import { query } from '../../../lib/kv/query.ts';
 import { runWrite } from '../../support/run-write.ts';
-import { newMasterKey, newProviderKey } from '../../support/start-world.ts';
+import { newMasterKey, newProviderKey, TEST_TENANT } from '../../support/start-world.ts';
+import { userId } from '../../support/user-ids.ts';
 import { runMigrate } from './run-migrate.ts';
-import { openStored, type Stored, userId } from './stored-users.ts';
+import { openStored, type Stored } from './stored-users.ts';
 
 let kv: RunningKv;
 let env: Readonly<Record<string, string>>;
@@ -26,6 +27,7 @@ beforeAll(async () => {
     KV_REST_API_URL: kv.url,
     KV_REST_API_TOKEN: kv.token,
     AUTH_ISSUER: 'https://issuer.example',
+    AUTH_TENANT: TEST_TENANT,
     VAULT_KEYS: newMasterKey(),
   };
   stored = await openStored(env);
