@@ -55,7 +55,7 @@ export function composeApp(
   const store = lazy(async () => (await import('./kv/kv.ts')).createKv(config.kv, sendToKv));
   const kv: Kv = { run: async (query) => (await store()).run(query) };
   const verifier = lazy(() => createVerifier(config.auth, send, clock));
-  const admission = lazy(async () => (await import('./guards/rate-limit.ts')).admitCall);
+  const admission = lazy(() => import('./guards/rate-limit.ts'));
   const journals = lazy(async () => {
     const { createJournals } = await import('./audit/journal.ts');
     const bounds = { audit: config.audit, usageMaxAgeDays: config.usage.maxAgeDays };
@@ -86,8 +86,13 @@ export function composeApp(
     },
 
     async admit(user, query) {
-      const admit = await admission();
-      return admit(kv, user, query, { callsPerMinute: config.rateLimitPerMinute, now: clock() });
+      const { admitCall } = await admission();
+      return admitCall(kv, user, query, { callsPerMinute: config.rateLimitPerMinute, now: clock() });
+    },
+
+    async admitWrite(user, write) {
+      const { admitWrite } = await admission();
+      return admitWrite(kv, user, write, { callsPerMinute: config.rateLimitPerMinute, now: clock() });
     },
 
     openJournal: async (call) => (await journals())(call),

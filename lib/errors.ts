@@ -64,6 +64,11 @@ const PROBLEMS = {
     'Account erased',
     'The account was erased while this request was running. Nothing was stored.',
   ],
+  key_deleted: [
+    409,
+    'Key deleted',
+    'The key was deleted while this request was running. Nothing was stored. Save it again if you want to keep it.',
+  ],
   env_file_refused: [
     409,
     'Env file not changed',
@@ -194,7 +199,7 @@ export const reasons = {
   path_refused: ['path_holds_token', 'path_not_plain', 'path_encoding_broken', 'path_leaves_origin'],
   invalid_request: ['fields_invalid', 'json_too_deep_or_large'],
   body_too_large: ['declared_length_too_large', 'received_length_too_large'],
-  rate_limited: ['calls_per_minute', 'erasures_in_a_row'],
+  rate_limited: ['calls_per_minute', 'key_checks_per_minute', 'erasures_in_a_row'],
   provider_error: ['provider_status_unusable', 'provider_answer_unusable', 'provider_answer_too_large'],
   provider_unreachable: ['provider_connection_failed', 'caller_left'],
 } as const satisfies Partial<Record<ProblemCode, readonly string[]>>;

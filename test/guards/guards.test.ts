@@ -106,6 +106,17 @@ test('a key is used until it expires and not after that', async () => {
   await refused(await chat(), 403, 'key_expired');
 });
 
+test('a paused or expired key is not checked with its provider', async () => {
+  const check = () => send('key', '/api/keys/openai', { method: 'POST' });
+  await guard({ paused: true });
+  await refused(await check(), 403, 'key_paused');
+  await guard({ paused: false, expiresAt: '2031-03-04T12:00:02Z' });
+  expect((await check()).status).toBe(200);
+  world.providers.reset();
+  vi.setSystemTime(NOON + 1000);
+  await refused(await check(), 403, 'key_expired');
+});
+
 test('a call refused for its model does not count towards the daily limit', async () => {
   await guard({ callsPerDay: 5, models: ['gpt-a'] });
   await refused(await chat({ model: 'gpt-b' }), 403, 'model_not_allowed');
