@@ -11,8 +11,12 @@ import { log } from '../log.ts';
 import { catalogue } from '../providers/catalogue.ts';
 import { credentialVariables } from '../providers/credential.ts';
 import type { Secret } from '../secret.ts';
+import { OWN_SECRET_VARIABLES, SHARED_SECRET_VARIABLES } from '../secret-variables.ts';
 import { startStages } from '../telemetry/stages.ts';
 import type { ScopeKeys } from './environment-scope.ts';
+
+const covered: ReadonlySet<string> = new Set([...credentialVariables, ...OWN_SECRET_VARIABLES]);
+const hidden: ReadonlySet<string> = new Set(SHARED_SECRET_VARIABLES);
 
 /**
  * Verifies the caller and opens all of their keys in one KV request, because code that reads `process.env` cannot wait
@@ -38,7 +42,7 @@ export async function openCallerScope(request: Request): Promise<ScopeKeys | Res
     // A Node response closes after the platform considers it finished, so the platform must wait for the final writes.
     // They start in the context of this request, wherever the scope is ended: only there `waitUntil` has an effect.
     waitUntil(ended);
-    return { covered: credentialVariables, keys: opened, onEnd: scopeEnd.resolve };
+    return { covered, hidden, keys: opened, onEnd: scopeEnd.resolve };
   } catch (error) {
     return refuse(error, request);
   }

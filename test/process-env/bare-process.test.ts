@@ -157,8 +157,9 @@ it.runIf(existsSync('/proc/self/environ'))(
 it('works if two bundles in one process each contain a copy of the module', async () => {
   mkdirSync(join(directory, 'copy/process-env'), { recursive: true });
   for (const file of [
+    'limits.ts',
     'secret.ts',
-    ...['environment-scope', 'environment-view', 'node-runtime', 'scoped-environment'].map(
+    ...['environment-scope', 'environment-view', 'node-runtime', 'scoped-environment', 'sealed-sockets'].map(
       (name) => `process-env/${name}.ts`,
     ),
   ]) {
