@@ -8,7 +8,7 @@ import { finishResponse } from '../http/router.ts';
 import { openCodeScope } from '../keys/code-scope.ts';
 import type { KeyScope } from '../keys/key-scope.ts';
 import { log } from '../log.ts';
-import { catalogue } from '../providers/catalogue.ts';
+import { catalogue, type ProviderId } from '../providers/catalogue.ts';
 import { credentialVariables } from '../providers/credential.ts';
 import type { Secret } from '../secret.ts';
 import { OWN_SECRET_VARIABLES, SHARED_SECRET_VARIABLES } from '../secret-variables.ts';
@@ -62,11 +62,17 @@ export async function refuse(error: unknown, request: Request): Promise<Response
 async function openAll(keys: KeyScope): Promise<ReadonlyMap<string, Secret>> {
   const variables = await Promise.all(
     catalogue.map(async ({ id, variables }) => {
-      const key = await keys.get(id).catch(skipUnusable);
+      const key = await getUnrestricted(keys, id).catch(skipUnusable);
       return key === undefined ? [] : variables.map((variable) => [variable, key] as const);
     }),
   );
   return new Map(variables.flat());
+}
+
+/** Code in a scope can call any model, so a key that is restricted to some models is withheld. */
+async function getUnrestricted(keys: KeyScope, provider: ProviderId): Promise<Secret> {
+  if (keys.allowedModels(provider) === undefined) return keys.get(provider);
+  throw new Problem('model_not_allowed', { reason: 'models_not_enforceable', members: { provider } });
 }
 
 /** A key that is missing, does not open or is refused by a guard reads as undefined. The other keys stay available. */

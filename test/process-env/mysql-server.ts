@@ -1,5 +1,6 @@
 /** Speaks MySQL's protocol, with the server side of `mysql2`. It answers every query with one row. */
-import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { createServer, type Socket } from 'node:net';
 import mysql from 'mysql2';
 import { listen } from '../../dev/http/listen.ts';
 
@@ -46,9 +47,17 @@ export async function startMysql(): Promise<MysqlServer> {
     });
     connection.on('error', () => undefined);
   });
+  const open = new Set<Socket>();
   const server = createServer({ noDelay: true }, (socket) => {
+    open.add(socket);
     Reflect.apply(Reflect.get(mysqlServer, '_handleConnection'), mysqlServer, [socket]);
   });
   const port = await listen(server);
-  return { port, close: () => new Promise((resolve) => server.close(() => resolve())) };
+  async function close(): Promise<void> {
+    const closed = once(server, 'close');
+    server.close();
+    for (const socket of open) socket.destroy();
+    await closed;
+  }
+  return { port, close };
 }
