@@ -176,6 +176,16 @@ it('works if two bundles in one process each contain a copy of the module', asyn
   expect(stdout).toBe('the-users operators\n');
 });
 
+it('a scope that is still open does not keep the process alive', async () => {
+  const { stdout } = await runProgram(
+    'open.mjs',
+    `import { installScopedEnvironment } from ${urlOf('process-env/scoped-environment.ts')};
+     ${OPEN}
+     console.log(scope.run(() => process.env.OPENAI_API_KEY));`,
+  );
+  expect(stdout).toBe('the-users\n');
+});
+
 it('throws a clear error if process.env is already non-configurable', async () => {
   const program = `
     Object.defineProperty(process, 'env', { value: process.env, writable: false, configurable: false });
