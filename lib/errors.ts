@@ -198,6 +198,7 @@ export const reasons = {
   ],
   path_refused: ['path_holds_token', 'path_not_plain', 'path_encoding_broken', 'path_leaves_origin'],
   invalid_request: ['fields_invalid', 'json_too_deep_or_large'],
+  model_not_allowed: ['models_not_enforceable'],
   body_too_large: ['declared_length_too_large', 'received_length_too_large'],
   rate_limited: ['calls_per_minute', 'key_checks_per_minute', 'erasures_in_a_row'],
   provider_error: ['provider_status_unusable', 'provider_answer_unusable', 'provider_answer_too_large'],

@@ -45,6 +45,8 @@ export const MAX_PATH_CHARACTERS = 8_192;
 export const MAX_PATH_ENCODING_LAYERS = 3;
 /** How often a text is decoded in search of a token. Characters encoded one by one, such as `%%32%35`, need another round. */
 export const MAX_TOKEN_DECODING_ROUNDS = 3;
+/** The longest life of a `withUserEnv` scope: a function's time limit in vercel.json. */
+export const MAX_SCOPE_LIFETIME_MS = 300_000;
 /** The least that `CRON_SECRET` may have. */
 export const MIN_CRON_SECRET_CHARACTERS = 16;
 
