@@ -132,8 +132,10 @@ export const DEFAULT_PROVIDER_TIMEOUT_SECONDS = 120;
 export const MAX_PROVIDER_TIMEOUT_SECONDS = 800;
 /** The longest silence in the middle of a provider's stream. */
 export const PROVIDER_IDLE_TIMEOUT_MS = 120_000;
-/** An error answer of a provider is read whole, to take the key out of it, before it is passed on. */
-export const MAX_PROVIDER_ERROR_BYTES = 1024 * 1024;
+/** An error answer of a provider is read up to here, to take the key out of it, before it is passed on. */
+export const MAX_PROVIDER_ERROR_BYTES = 64 * 1024;
+/** What is left out at the end of a longer one: it may hold the beginning of a key, in whatever notation. */
+export const CUT_ERROR_MARGIN_CHARACTERS = 256;
 /** How much of a provider's own message is passed on in an error of ours. */
 export const MAX_PROVIDER_MESSAGE_CHARACTERS = 500;
 /** A provider's JSON answer that is read whole before it is passed on. */
