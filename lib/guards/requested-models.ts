@@ -45,7 +45,7 @@ export async function readRequestedModels(
   if (bytes === undefined) return untold;
   const { method, headers, signal } = request;
   return {
-    models: modelsInBody(bytes, inPath),
+    models: await modelsInBody(bytes, inPath),
     request: new Request(request.url, { method, headers, signal, body: bytes }),
   };
 }
@@ -55,15 +55,22 @@ function hasModelInQuery(parameters: URLSearchParams): boolean {
   return [...parameters.keys()].some((name) => /^models?\b/.test(name.normalize('NFKC').toLowerCase()));
 }
 
-function modelsInBody(bytes: Uint8Array, inPath: string | undefined): readonly string[] | undefined {
-  let text: string;
-  try {
-    // A byte order mark is kept, so that the text is not JSON: parsers differ on it.
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
-  const found = modelsInJson(text);
+async function modelsInBody(
+  bytes: Uint8Array,
+  inPath: string | undefined,
+): Promise<readonly string[] | undefined> {
+  if (!isUtf8(bytes)) return undefined;
+  // A byte order mark makes the text invalid JSON: parsers differ on it.
+  const found = await modelsInJson(bytes);
   if (inPath === undefined) return found?.isNamed ? found.models : undefined;
   return found && [inPath, ...found.models.map((model) => model.replace(/^models\//, ''))];
+}
+
+function isUtf8(bytes: Uint8Array): boolean {
+  try {
+    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return true;
+  } catch {
+    return false;
+  }
 }
