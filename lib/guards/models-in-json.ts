@@ -20,16 +20,22 @@ type ModelsInJson = {
 };
 
 /**
- * Returns undefined if the models cannot be determined: the text is not JSON, its outermost value is not an object, a
- * member for models contains anything but strings, or the text exceeds the limit of nesting or of values. The bytes must
- * be valid UTF-8.
+ * Returns undefined if the models cannot be determined: the text is not JSON in UTF-8, its outermost value is not an
+ * object, a member for models contains anything but strings, or the text exceeds the limit of nesting or of values.
  */
 export async function modelsInJson(bytes: Uint8Array): Promise<ModelsInJson | undefined> {
+  const decoder = new TextDecoder('utf-8', { fatal: true });
   const scanner = new Scanner(bytes);
   try {
-    while (scanner.goOn(MAX_SCAN_SLICE_BYTES)) await new Promise((resolve) => setTimeout(resolve, 0));
+    let isRead = false;
+    for (let start = 0; !isRead || start < bytes.length; start += MAX_SCAN_SLICE_BYTES) {
+      const end = start + MAX_SCAN_SLICE_BYTES;
+      decoder.decode(bytes.subarray(start, end), { stream: end < bytes.length });
+      isRead ||= !scanner.goOn(MAX_SCAN_SLICE_BYTES);
+      if (!isRead) await new Promise((resolve) => setTimeout(resolve, 0));
+    }
   } catch (error) {
-    if (error instanceof CannotTell) return undefined;
+    if (error instanceof CannotTell || error instanceof TypeError) return undefined;
     throw error;
   }
   return { models: scanner.models, isNamed: scanner.isNamed };

@@ -44,10 +44,12 @@ export async function readRequestedModels(
   const bytes = await readWithLimit(request.body, MAX_GUARDED_BODY_BYTES);
   if (bytes === undefined) return untold;
   const { method, headers, signal } = request;
-  return {
-    models: await modelsInBody(bytes, inPath),
-    request: new Request(request.url, { method, headers, signal, body: bytes }),
+  const init: RequestInit & { duplex: 'half' } = {
+    ...{ method, headers, signal },
+    body: toStream(bytes),
+    duplex: 'half',
   };
+  return { models: await modelsInBody(bytes, inPath), request: new Request(request.url, init) };
 }
 
 /** No provider reads the model from the query on the paths above, but a parser that merges query and body might. */
@@ -55,22 +57,22 @@ function hasModelInQuery(parameters: URLSearchParams): boolean {
   return [...parameters.keys()].some((name) => /^models?\b/.test(name.normalize('NFKC').toLowerCase()));
 }
 
+/** A request would copy the bytes. */
+function toStream(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+}
+
 async function modelsInBody(
   bytes: Uint8Array,
   inPath: string | undefined,
 ): Promise<readonly string[] | undefined> {
-  if (!isUtf8(bytes)) return undefined;
   // A byte order mark makes the text invalid JSON: parsers differ on it.
   const found = await modelsInJson(bytes);
   if (inPath === undefined) return found?.isNamed ? found.models : undefined;
   return found && [inPath, ...found.models.map((model) => model.replace(/^models\//, ''))];
-}
-
-function isUtf8(bytes: Uint8Array): boolean {
-  try {
-    new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-    return true;
-  } catch {
-    return false;
-  }
 }
