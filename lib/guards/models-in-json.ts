@@ -61,7 +61,7 @@ const LITERALS = ['true', 'false', 'null'].map((word) => new TextEncoder().encod
 const [SPACE, ZERO, NINE, MINUS, PLUS, POINT, LARGE_E, SMALL_E, SMALL_U] = [
   0x20, 0x30, 0x39, 0x2d, 0x2b, 0x2e, 0x45, 0x65, 0x75,
 ];
-const WHITE_SPACE = new Set([SPACE, 0x09, 0x0a, 0x0d]);
+const [TAB, LINE_FEED, CARRIAGE_RETURN] = [0x09, 0x0a, 0x0d];
 const SHORT_ESCAPES = new Set([...'"\\/bfnrt'].map((character) => character.charCodeAt(0)));
 
 /** Reads JSON (RFC 8259) from bytes. */
@@ -169,7 +169,10 @@ class Scanner {
   }
 
   #skipWhiteSpace(): void {
-    while (WHITE_SPACE.has(this.#bytes[this.#at] ?? 0)) this.#at += 1;
+    const bytes = this.#bytes;
+    let at = this.#at;
+    for (let byte = bytes[at]; isWhiteSpace(byte); byte = bytes[at]) at += 1;
+    this.#at = at;
   }
 
   /** Returns whether the string is plain: ASCII without escapes. */
@@ -230,6 +233,10 @@ class Scanner {
       JSON.parse(new TextDecoder('utf-8', { ignoreBOM: true }).decode(this.#bytes.subarray(start, this.#at))),
     );
   }
+}
+
+function isWhiteSpace(byte: number | undefined): boolean {
+  return byte === SPACE || byte === LINE_FEED || byte === CARRIAGE_RETURN || byte === TAB;
 }
 
 function isDigit(byte: number | undefined): boolean {
