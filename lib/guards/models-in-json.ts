@@ -53,7 +53,7 @@ type Parent = {
 };
 
 /** What may come next: `first` is a value or the end of an array, `firstName` a name or the end of an object. */
-type Next = 'value' | 'first' | 'name' | 'firstName' | 'separator' | 'nothing';
+type Next = 'value' | 'first' | 'name' | 'firstName' | 'colon' | 'separator' | 'nothing';
 
 const [QUOTE, BACKSLASH, COLON, COMMA] = [0x22, 0x5c, 0x3a, 0x2c];
 const [OPEN_ARRAY, OPEN_OBJECT, CLOSE_ARRAY, CLOSE_OBJECT] = [0x5b, 0x7b, 0x5d, 0x7d];
@@ -83,7 +83,8 @@ class Scanner {
   goOn(length: number): boolean {
     const pause = this.#at + length;
     while (this.#at < pause) {
-      this.#skipWhiteSpace();
+      this.#skipWhiteSpace(pause);
+      if (this.#at === pause) break;
       if (this.#at >= this.#bytes.length) {
         if (this.#next !== 'nothing') throw new CannotTell();
         return false;
@@ -98,6 +99,7 @@ class Scanner {
     const next = this.#next;
     if (next === 'separator' && byte === COMMA) this.#separate();
     else if (next === 'separator' || (isEnd && (next === 'first' || next === 'firstName'))) this.#close(byte);
+    else if (next === 'colon') this.#readColon(byte);
     else if (next === 'name' || next === 'firstName') this.#readName(byte);
     else if (next === 'value' || next === 'first') this.#readValue(byte);
     else throw new CannotTell();
@@ -127,8 +129,11 @@ class Scanner {
     const isPlain = this.#skipString();
     const last = this.#bytes[this.#at - 2] ?? 0;
     this.#member = isPlain && !LAST_CHARACTERS.has(last) ? '' : this.#decode(start);
-    this.#skipWhiteSpace();
-    if (this.#bytes[this.#at] !== COLON) throw new CannotTell();
+    this.#next = 'colon';
+  }
+
+  #readColon(byte: number): void {
+    if (byte !== COLON) throw new CannotTell();
     this.#at += 1;
     this.#next = 'value';
   }
@@ -168,10 +173,10 @@ class Scanner {
     this.#next = parent.isObject ? 'firstName' : 'first';
   }
 
-  #skipWhiteSpace(): void {
+  #skipWhiteSpace(end: number): void {
     const bytes = this.#bytes;
     let at = this.#at;
-    for (let byte = bytes[at]; isWhiteSpace(byte); byte = bytes[at]) at += 1;
+    while (at < end && isWhiteSpace(bytes[at])) at += 1;
     this.#at = at;
   }
 
