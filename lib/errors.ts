@@ -41,6 +41,11 @@ const PROBLEMS = {
     'Model not allowed',
     'You have restricted this key to certain models, and this call may use another model. The provider was not called.',
   ],
+  path_not_allowed: [
+    403,
+    'Path not allowed',
+    'Account and key administration cannot be reached through the gateway. The provider was not called.',
+  ],
   not_found: [404, 'Not found', 'This address does not exist.'],
   unknown_provider: [
     404,

@@ -8,18 +8,27 @@ export async function readWithLimit(
   body: ReadableStream<Uint8Array>,
   maxBytes: number,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const { bytes, isWhole } = await readBeginning(body, maxBytes);
+  return isWhole ? bytes : undefined;
+}
+
+/** Returns the first `maxBytes` of the body, and whether that is all of it. The rest is not read. */
+export async function readBeginning(
+  body: ReadableStream<Uint8Array>,
+  maxBytes: number,
+): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly isWhole: boolean }> {
   const reader = body.getReader();
   const chunks: Uint8Array[] = [];
   let length = 0;
   for (;;) {
     const { done, value } = await reader.read();
-    if (done) return concatenate(chunks, length);
+    if (done) return { bytes: concatenate(chunks, length), isWhole: true };
     length += value.length;
+    chunks.push(value);
     if (length > maxBytes) {
       await reader.cancel().catch(() => undefined);
-      return undefined;
+      return { bytes: concatenate(chunks, length).subarray(0, maxBytes), isWhole: false };
     }
-    chunks.push(value);
   }
 }
 
