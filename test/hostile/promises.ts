@@ -117,13 +117,7 @@ export const CREDENTIAL_HEADERS: readonly string[] = [
     ],
     ...['openai-organization', 'openai-project', 'cookie', 'cookie2', 'x-csrf-token', 'x-session-id', 'dpop'],
     ...['x-copilotcloud-public-api-key', 'x-subscription-token', 'ocp-apim-subscription-key', 'x-token'],
-    ...[
-      'x-openai-api-key',
-      'anthropic-api-key',
-      'x-hf-token',
-        'x-rapidapi-key',
-      'private-token',
-    ],
+    ...['x-openai-api-key', 'anthropic-api-key', 'x-hf-token', 'x-rapidapi-key', 'private-token'],
   ]),
 ];
 
