@@ -30,7 +30,7 @@ afterAll(() => service.close());
 const ROUTES: readonly (readonly [method: string, target: string, valid: object])[] = [
   ['PUT', '/api/keys/openai', { key: 'a-key-that-nobody-may-store' }],
   ['PATCH', '/api/keys/openai', { guards: { paused: true } }],
-  ['PATCH', '/api/onboarding', { step: 'profile', status: 'completed', data: { name: 'x' } }],
+  ['PATCH', '/api/onboarding', { step: 'api-keys', status: 'completed', data: { name: 'x' } }],
   ['POST', '/api/generate', { prompt: 'Hello' }],
   ['POST', '/api/search', { query: 'x' }],
 ];
@@ -214,8 +214,8 @@ const UNEXPECTED: readonly string[] = [
   ...[
     '{"step":1}',
     '{"step":"nobody","status":"completed"}',
-    '{"step":"profile","status":"done"}',
-    '{"step":"profile","status":"completed","data":[]}',
+    '{"step":"api-keys","status":"done"}',
+    '{"step":"api-keys","status":"completed","data":[]}',
     '{"prompt":1}',
     '{"prompt":""}',
     '{"prompt":"x","provider":"nobody"}',
@@ -275,7 +275,7 @@ attack(
   ].map((data) => [data, data]),
   async (data) => {
     const bob = await service.person('bob');
-    const body = `{"step":"profile","status":"completed","data":${data}}`;
+    const body = `{"step":"api-keys","status":"completed","data":${data}}`;
     const exchange = await service.send('/api/onboarding', { method: 'PATCH', token: bob.token, body });
     assertPromises(
       service,

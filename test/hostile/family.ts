@@ -5,6 +5,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 export const MINIMUM_CASES = {
   tokens: 350,
   paths: 450,
+  'denied-paths': 300,
   framing: 250,
   bodies: 200,
   'key-values': 150,

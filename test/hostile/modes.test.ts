@@ -38,11 +38,11 @@ const PLATFORMS: readonly string[] = [
   ],
   ...['KUBERNETES_SERVICE_HOST', 'DYNO', 'WEBSITE_INSTANCE_ID', 'ECS_CONTAINER_METADATA_URI_V4'],
 ];
-const VERCEL_ENVS = [undefined, '', 'production', 'preview', 'development'];
+const VERCEL_ENVS = [undefined, 'production', 'preview', 'development'];
 const VERCELS = [undefined, '', '1'];
 const NODE_ENVS = [undefined, 'development', 'test', 'production'];
-const DEPLOY_ENVS = [undefined, '', 'local', 'production', 'render', 'LOCAL'];
-const DEBUGS = [undefined, '', 'true', 'false', '1'];
+const DEPLOY_ENVS = [undefined, '', 'local', 'render', 'LOCAL'];
+const DEBUGS = [undefined, 'true', '1'];
 
 type Outcome = 'local' | 'production' | 'refused';
 

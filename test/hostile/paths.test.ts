@@ -277,7 +277,7 @@ const IDS: readonly string[] = [
     '"',
     '`',
     '$',
-    '${openai}',
+    `\${openai}`,
     '{openai}',
     '%7Bopenai%7D',
     'openai:keys',

@@ -72,7 +72,7 @@ async function assertKeepsKey(
   await service.settle();
   const calls = service.world.calls.length;
   service.world.providers.answerWith(answer);
-  const exchange = await service.send(target, { ...parts, token: alice.token });
+  const exchange = await service.send(target, { ...parts, token: alice.token, maxBytes: 8_000_000 });
   expect(exchange.isTimeout, 'hangs').toBe(false);
   for (const one of exchange.answers)
     if (one.isComplete || !options.mayBeCut) assertAnswer(service, one, ANY);

@@ -71,7 +71,10 @@ export async function sendRaw(
     socket.on('data', (chunk) => {
       chunks.push(chunk);
       length += chunk.length;
-      if (length > maxBytes) return socket.destroy();
+      if (length > maxBytes) {
+        socket.destroy();
+        return;
+      }
       const last = parseAnswers(Buffer.concat(chunks), isHead, false).at(-1);
       if (!last?.isComplete) return;
       clearTimeout(linger);

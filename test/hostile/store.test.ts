@@ -41,11 +41,11 @@ afterAll(async () => {
 const ROUTES: readonly (readonly [method: string, target: string, json?: unknown])[] = [
   ['GET', '/api/keys'],
   ['GET', '/api/keys/openai'],
-  ['PUT', '/api/keys/gemini', { key: newProviderKey() }],
+  ['PUT', '/api/keys/groq', { key: newProviderKey() }],
   ['POST', '/api/keys/openai'],
   ['PATCH', '/api/keys/openai', { guards: { callsPerDay: 800_000 } }],
   ['GET', '/api/onboarding'],
-  ['PATCH', '/api/onboarding', { step: 'profile', status: 'completed' }],
+  ['PATCH', '/api/onboarding', { step: 'api-keys', status: 'completed' }],
   ['GET', '/api/proxy/openai/v1/models'],
   ['POST', '/api/generate', { prompt: 'Hello', provider: 'openai' }],
   ['POST', '/api/generate', { prompt: 'Hello', stream: true }],
@@ -69,7 +69,7 @@ async function attempt({ route, how }: Attempt, allowed: Allowed): Promise<strin
   const answer = assertPromises(service, exchange, allowed, [alice.token]);
   await service.settle();
   assertNoSecrets(service, []);
-  if (target === '/api/keys/gemini' && method === 'PUT') {
+  if (method === 'PUT') {
     // The check of a new key at its provider; nobody else's key is involved.
     expect(service.world.calls.slice(calls).every(({ credential }) => credential === newKey(json))).toBe(
       true,

@@ -47,7 +47,7 @@ const targets: readonly (readonly [method: string, target: string, json?: unknow
   ['DELETE', '/api/keys/openai'],
   ['GET', '/api/keys/copilotkit'],
   ['GET', '/api/usage'],
-  ['PATCH', '/api/onboarding', { step: 'profile', status: 'completed' }],
+  ['PATCH', '/api/onboarding', { step: 'api-keys', status: 'completed' }],
   ['POST', '/api/search', { query: 'x' }],
   ['POST', '/api/keys/openai'],
 ];
@@ -230,7 +230,7 @@ const KIDS: readonly unknown[] = [
     '$(id)',
     '`id`',
     '| id',
-    '${jndi:ldap://127.0.0.1/a}',
+    `\${jndi:ldap://127.0.0.1/a}`,
     'é',
     '\u202ekid',
     'k'.repeat(4_000),
@@ -701,7 +701,7 @@ attack(
           }),
         ),
     ],
-    ['reversed', () => signed().reverse().join('.')],
+    ['reversed', () => [...signed()].reverse().join('.')],
     ['upper case', () => signed().join('.').toUpperCase()],
     ['encoded again', () => encode(signed().join('.'))],
     ['percent-encoded', () => signed().join('.').replaceAll('.', '%2e')],
@@ -745,7 +745,7 @@ attack(
       'sub twice',
       () =>
         forge.token('', {
-          claims: JSON.stringify({ ...claimsOf('mallory') }).replace(
+          claims: JSON.stringify(claimsOf('mallory')).replace(
             '"sub":"mallory"',
             '"sub":"mallory","sub":"alice"',
           ),
@@ -755,7 +755,7 @@ attack(
     ['typ at+jwt', forged({ header: { typ: 'at+jwt' } })],
     ['no typ', forged({ header: { typ: undefined } })],
     ['unknown header members', forged({ header: { zip: 'DEF', cty: 'JWT', x: 1 } })],
-    ['__proto__ in the claims', forged({ claims: { ['__proto__x']: 1 } })],
+    ['__proto__ in the claims', forged({ claims: { __proto__x: 1 } })],
     ['aud as a list', forged({ claims: { aud: [AUDIENCE, 'other'] } })],
     ['RS256', forged({ key: 'RS256' })],
     ['EdDSA', forged({ key: 'EdDSA' })],
@@ -1038,7 +1038,7 @@ const LOOKALIKES: readonly string[] = [
     'a>b',
     '`a`',
     '$a',
-    '${a}',
+    `\${a}`,
     '#{a}',
     '{{a}}',
     '%s',
