@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from 'vitest';
 
 /** The fewest cases that each family must have. */
-export const MINIMUM_CASES = {
+const MINIMUM_CASES = {
   tokens: 350,
   paths: 450,
   'denied-paths': 300,

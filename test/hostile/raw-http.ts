@@ -25,7 +25,7 @@ export type RawExchange = {
 };
 
 /** How long the client waits for the server. Longer than any deadline in these suites. */
-const PATIENCE_MS = 12_000;
+const PATIENCE_MS = 20_000;
 
 export type SendOptions = {
   /** Default: the answer to `HEAD` and to no other request has no body. */
