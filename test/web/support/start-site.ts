@@ -5,8 +5,10 @@ import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
 import { startFunctions } from '../../../dev/host/start-functions.ts';
 import { type Issuer, startIssuer } from '../../../dev/issuer/start-issuer.ts';
-import { startVercelDev } from '../../../dev/vercel/start-vercel-dev.ts';
+import { stageLinks } from '../../../dev/vercel/stage.ts';
+import { runVercelDev } from '../../../dev/vercel/start-vercel-dev.ts';
 import { startWorld, type World } from '../../support/start-world.ts';
+import { bundleFunctions } from './bundle-functions.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -48,14 +50,16 @@ export async function startSite(
 export async function startVercelSite(): Promise<Site> {
   const issuer = await startIssuer();
   const world = await startWorld({ applyEnv: false, env: { AUTH_ISSUER: issuer.url } });
-  const dev = await startVercelDev({ env: { ...world.env }, page: inject('pageDirectory') });
+  const stage = await stageLinks({ issuer: issuer.url, page: inject('pageDirectory') });
+  await bundleFunctions(stage.project);
+  const dev = await runVercelDev(stage, { env: { ...world.env } });
   return {
     url: dev.url,
     world,
     issuer,
     async close() {
       await dev.close();
-      await Promise.all([world.close(), issuer.close()]);
+      await Promise.all([world.close(), issuer.close(), stage.remove()]);
     },
   };
 }
