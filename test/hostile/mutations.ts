@@ -114,8 +114,15 @@ export const mutations: readonly Mutation[] = [
     family: 'store',
     title: 'a record is not bound to its user',
     file: 'lib/vault/key-ring.ts',
-    search: 'const parts = [DOMAIN, user, provider]',
-    replace: "const parts = [DOMAIN, user === '' ? user : 'anybody', provider]",
+    search: 'return [DOMAIN, tenant, sub, binding.provider];',
+    replace: "return [DOMAIN, tenant, sub === '' ? sub : 'anybody', binding.provider];",
+  },
+  {
+    family: 'store',
+    title: 'a record is not bound to its tenant',
+    file: 'lib/vault/key-ring.ts',
+    search: 'return [DOMAIN, tenant, sub, binding.provider];',
+    replace: "return [DOMAIN, tenant === '' ? tenant : 'any', sub, binding.provider];",
   },
   {
     family: 'store',

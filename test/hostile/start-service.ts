@@ -11,7 +11,6 @@ import { composeApp } from '../../lib/compose.ts';
 import { loadConfig } from '../../lib/config.ts';
 import type { App } from '../../lib/http/call.ts';
 import { createRouter } from '../../lib/http/router.ts';
-import type { UserId } from '../../lib/identity/user-id.ts';
 import { createLocalKeys } from '../../lib/local/local-keys.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import type { ProviderId } from '../../lib/providers/catalogue.ts';
@@ -20,7 +19,7 @@ import { newProviderKey, startWorld, type World, type WorldOptions } from '../su
 import { type RawAnswer, type RawExchange, type SendOptions, sendRaw } from './raw-http.ts';
 
 export type Person = {
-  readonly sub: UserId;
+  readonly sub: string;
   readonly token: string;
   readonly keys: ReadonlyMap<ProviderId, string>;
 };
@@ -124,7 +123,7 @@ export async function startService(options: WorldOptions = {}): Promise<Service>
         const saved = await service.call(`/api/keys/${provider}`, { method: 'PUT', token, json: { key } });
         if (saved.status >= 300) throw new Error(`No key could be saved: ${saved.text}`);
       }
-      return { sub: sub as UserId, token, keys };
+      return { sub, token, keys };
     },
     send: (target, parts = {}) =>
       sendRaw(port, requestBytes(target, parts), { isHead: parts.method === 'HEAD', ...parts }),

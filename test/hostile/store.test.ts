@@ -299,15 +299,15 @@ attack(
 
 /** The name of a user's hash, whatever the names of the store look like. */
 async function hashOf(person: Person, kind: 'keys' | 'guards'): Promise<string> {
-  const names = (await service.snapshot()).map((line) =>
-    line.slice(0, line.lastIndexOf(' [') === -1 ? line.indexOf(' {') : line.lastIndexOf(' [')),
-  );
+  const names = (await service.snapshot()).map(nameIn);
   const found = names.filter(
     (name) => name.includes(person.sub) && new RegExp(`(?:^|:)${kind}(?::|$)`).test(name),
   );
   expect(found).toHaveLength(1);
   return found[0] ?? '';
 }
+/** A line of a snapshot is a name without spaces, and its content. */
+const nameIn = (line: string) => line.slice(0, line.indexOf(' '));
 const kv = () =>
   createClient({ url: service.world.kv.url, token: service.world.kv.token, automaticDeserialization: false });
 
@@ -494,7 +494,7 @@ attack(
   'a record that is rolled back is at most the owner’s former key',
   ['once', 'twice', 'over a deletion'].map((name) => [name, name]),
   async (name) => {
-    const bob = await service.person(`bob ${name}`, ['openai']);
+    const bob = await service.person(`bob-${name.replaceAll(' ', '-')}`, ['openai']);
     const hash = await hashOf(bob, 'keys');
     const former = (await kv().hget<string>(hash, 'openai')) ?? '';
     for (let times = 0; times < (name === 'twice' ? 2 : 1); times += 1) {
@@ -514,6 +514,39 @@ attack(
     ]);
     await service.settle();
     assertPaidBy(service, bob, calls);
+  },
+);
+
+attack(
+  'the same subject of another tenant is somebody else, whose records do not open here',
+  ['other', 't', 'T-1', 'a'.repeat(64)].map((tenant) => [titleOf(tenant), tenant]),
+  async (tenant, _name, index) => {
+    const sub = `carol-${index}`;
+    const here = await service.person(sub, ['openai']);
+    const hereHash = await hashOf(here, 'keys');
+    const namesBefore = new Set((await service.snapshot()).map(nameIn));
+    service.recompose({ KV_REST_API_URL: store.url, AUTH_TENANT: tenant });
+    try {
+      const listed = assertPromises(service, await service.send('/api/keys', { token: here.token }), [200]);
+      expect(JSON.parse(listed.text)).toEqual({ keys: [] });
+      await service.person(sub, ['openai']);
+      const [thereHash = ''] = (await service.snapshot())
+        .map(nameIn)
+        .filter((name) => !namesBefore.has(name));
+      await kv().hset(thereHash, { openai: (await kv().hget<string>(hereHash, 'openai')) ?? '' });
+      await service.settle();
+      const calls = service.world.calls.length;
+      const used = await service.send('/api/proxy/openai/v1/models', { token: here.token });
+      assertPromises(service, used, ['key_unreadable']);
+      await service.settle();
+      assertPaidBy(service, undefined, calls);
+    } finally {
+      service.recompose({ KV_REST_API_URL: store.url });
+    }
+    const calls = service.world.calls.length;
+    assertPromises(service, await service.send('/api/proxy/openai/v1/models', { token: here.token }), [200]);
+    await service.settle();
+    expect(assertPaidBy(service, here, calls)).toHaveLength(1);
   },
 );
 
