@@ -18,6 +18,7 @@ import { type RawExchange, sendRaw } from './raw-http.ts';
 import { type Person, type Service, startService } from './start-service.ts';
 
 const attack = defineFamily('framing');
+const ALLOWED_ORIGIN = 'https://app.example';
 
 let service: Service;
 let alice: Person;
@@ -26,7 +27,7 @@ let evilHits = 0;
 let evilHost: string;
 
 beforeAll(async () => {
-  service = await startService();
+  service = await startService({ env: { ALLOWED_ORIGINS: ALLOWED_ORIGIN } });
   alice = await service.person('alice', providerIds);
   evil = createServer((_request, response) => {
     evilHits += 1;
@@ -567,6 +568,64 @@ attack(
     expect(link.pathname).toBe('/api/proxy/gemini/upload/1');
     expect(['http:', 'https:']).toContain(link.protocol);
     if (name === 'x-forwarded-proto' && value.startsWith('https')) expect(link.protocol).toBe('https:');
+  },
+);
+
+// Origins
+
+const ORIGINS: readonly string[] = [
+  ...[
+    'null',
+    '*',
+    '',
+    'https://evil.example',
+    'https://app.example.evil.example',
+    'https://evil-app.example',
+    'https://app.example:443',
+    'https://app.example:8443',
+    'https://app.example/',
+  ],
+  ...[
+    'http://app.example',
+    'HTTPS://APP.EXAMPLE',
+    'https://app.example, https://evil.example',
+    'https://app.example https://evil.example',
+    'https://user@app.example',
+    'https://sub.app.example',
+    'https://app.examplé',
+    'file://',
+    'app.example',
+    'https://app.example%00',
+  ],
+];
+attack(
+  'no other origin may read an answer, not even of a preflight',
+  ORIGINS.flatMap((origin) =>
+    ['GET', 'OPTIONS'].map((method) => [`${method} ${titleOf(origin)}`, { origin, method }] as const),
+  ),
+  async ({ origin, method }) => {
+    const headers = [
+      ['Origin', origin],
+      ['Access-Control-Request-Method', 'DELETE'],
+      ['Access-Control-Request-Headers', 'authorization'],
+    ] as const;
+    const exchange = await service.send('/api/keys', { method, token: alice.token, headers });
+    const answer = assertPromises(service, exchange, [200, 204, 400], [alice.token]);
+    expect(answer.headers.filter(([name]) => name.startsWith('access-control-'))).toEqual([]);
+  },
+);
+attack(
+  'the allowed origin may read answers, without cookies',
+  ['GET', 'OPTIONS'].map((method) => [method, method]),
+  async (method) => {
+    const exchange = await service.send('/api/keys', {
+      method,
+      token: alice.token,
+      headers: [['Origin', ALLOWED_ORIGIN]],
+    });
+    const answer = assertPromises(service, exchange, [200, 204], [alice.token]);
+    expect(answer.header('access-control-allow-origin')).toBe(ALLOWED_ORIGIN);
+    expect(answer.header('access-control-allow-credentials')).toBeUndefined();
   },
 );
 

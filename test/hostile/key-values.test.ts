@@ -276,7 +276,7 @@ attack(
 
 attack(
   'a key that the provider refuses changes nothing',
-  ['refused-0123456789', 'refused-"', "refused-'x", 'refused-=#$', 'refused-\\n'].flatMap((value) =>
+  ['refused-0123456789', 'refused-"x', "refused-'x", 'refused-=#$', 'refused-\\n'].flatMap((value) =>
     PROVIDERS.map((provider) => [`${provider}: ${value}`, { provider, value }] as const),
   ),
   async ({ provider, value }) => {

@@ -13,8 +13,8 @@ import { type Mutation, mutations } from './mutations.ts';
 const ROOT = resolve(import.meta.dirname, '../..');
 /** Neither needed by the suite nor small. */
 const LEFT_OUT = new Set(['node_modules', '.git', '.vercel', 'dist', 'docs', 'bench']);
-/** How many copies are tested at the same time. */
-const COPIES = 2;
+/** How many copies are tested at the same time: `--copies=1` on a machine that is busy. */
+const COPIES = process.argv.includes('--copies=1') ? 1 : 2;
 
 type Result = {
   readonly mutation: Mutation;
@@ -77,7 +77,8 @@ async function tryMutation(copy: string, mutation: Mutation): Promise<Result> {
   }
 }
 
-const chosen = mutations.filter(({ family }) => process.argv.length < 3 || process.argv.includes(family));
+const named = process.argv.slice(2).filter((argument) => !argument.startsWith('--'));
+const chosen = mutations.filter(({ family }) => named.length === 0 || named.includes(family));
 const copies = Array.from({ length: COPIES }, copyTree);
 try {
   const [first = ''] = copies;
