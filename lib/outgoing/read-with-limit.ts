@@ -1,13 +1,18 @@
 /** Reads a whole body up to a size limit. */
+import { SendError } from './send.ts';
 
 /**
  * Returns the body's bytes, or undefined if it is larger than `maxBytes`; the rest is then not read. `Content-Length` is
  * ignored, because it can be wrong.
+ *
+ * @throws SendError `timeout` for a body that is still arriving after `maxMs`: one that drips keeps every pause short.
  */
 export async function readWithLimit(
   body: ReadableStream<Uint8Array>,
   maxBytes: number,
+  maxMs: number = Number.POSITIVE_INFINITY,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const startedAt = performance.now();
   const reader = body.getReader();
   const chunks: Uint8Array[] = [];
   let length = 0;
@@ -20,6 +25,10 @@ export async function readWithLimit(
       return undefined;
     }
     chunks.push(value);
+    if (performance.now() - startedAt > maxMs) {
+      await reader.cancel().catch(() => undefined);
+      throw new SendError('timeout');
+    }
   }
 }
 

@@ -258,6 +258,10 @@ attack(
       '\x1b[31mkey',
     ],
     ...[
+      'Authorization: Bearer key-0123456789',
+      'x-api-key: key-0123456789',
+      '"key-0123456789"',
+      'OPENAI_API_KEY=key-0123456789',
       'Bearer key-0123456789',
       'bearer key-0123456789',
       'key with spaces',
