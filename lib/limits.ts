@@ -56,6 +56,8 @@ export const MIN_CRON_SECRET_CHARACTERS = 16;
 export const KV_TIMEOUT_MS = 1_500;
 /** Largest KV answer: every record of one user is under 200 KB. */
 export const MAX_KV_ANSWER_BYTES = 4 * 1024 * 1024;
+/** How long an answer of KV may take to arrive, however short its pauses are. */
+export const MAX_KV_ANSWER_MS = 10_000;
 /** Connections to KV. A burst of calls waits for one instead of opening its own: KV answers in a few milliseconds. */
 export const MAX_KV_CONNECTIONS = 64;
 /** How long the mark of an erased user stays: longer than the longest invocation, 800 seconds on Vercel. */
