@@ -1,7 +1,7 @@
 /** GET /api/audit: the caller's own log, newest first, as JSON, CSV or NDJSON. */
 import { z } from 'zod';
 import { type AuditEntry, auditFields } from '../audit/audit-entry.ts';
-import { type AuditPage, auditCursor, readAudit } from '../audit/audit-log.ts';
+import { type AuditPage, auditCursor, readAudit } from '../audit/read-audit.ts';
 import { userRoute } from '../http/endpoint.ts';
 import { json } from '../http/json.ts';
 import { DEFAULT_AUDIT_PAGE_ENTRIES, MAX_AUDIT_PAGE_ENTRIES } from '../limits.ts';
