@@ -3,11 +3,12 @@ import { createClient } from '@vercel/kv';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { deferredWrites } from '../../lib/kv/deferred-writes.ts';
 import { callStart } from '../../lib/kv/erasure.ts';
+import { ownerKey } from '../../lib/kv/key-names.ts';
 import { connect, userId } from '../rotation/fill-store.ts';
 import { type Answer, json, usual } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
-import { dumpStore } from './store-dump.ts';
+import { dumpStore, findTraces } from './store-dump.ts';
 
 let world: World;
 let account: HandlerModule;
@@ -34,7 +35,7 @@ async function newUser(): Promise<void> {
 const save = () => call(key, '/api/keys/openai', { method: 'PUT', token, json: { key: newProviderKey() } });
 const erase = async () =>
   expect((await call(account, '/api/account', { method: 'DELETE', token })).status).toBe(204);
-const traces = async () => (await dumpStore(world.kv)).filter((line) => line.includes(sub));
+const traces = () => findTraces(world.kv, sub);
 
 /** A provider answer that is sent on `release`. `asked` resolves when the request has reached the provider. */
 function holdAnswer(answer: Answer): { readonly asked: Promise<void>; readonly release: () => void } {
@@ -96,7 +97,9 @@ test('a call that is answered after the erasure records nothing', async () => {
   // A later call of another user has been recorded by then, so this call would have been too.
   const other = `other-${count}`;
   await call(proxy, '/api/proxy/openai/v1/models', { token: await world.tokenFor(other) });
-  await expect.poll(async () => (await dumpStore(world.kv)).join()).toContain(`userkeys:audit:${other}`);
+  await expect
+    .poll(async () => (await dumpStore(world.kv)).join())
+    .toContain(ownerKey(userId(other), 'refusals'));
   expect(await traces()).toEqual([]);
 });
 
@@ -105,9 +108,9 @@ test('a deferred write succeeds for a call that began after the erasure, but not
   const kv = connect(world.kv);
   const store = createClient({ url: world.kv.url, token: world.kv.token });
   const user = userId(sub);
-  const write = async (beganAt: Date) =>
+  const write = (beganAt: Date) =>
     kv.run(
-      deferredWrites(await callStart(user, beganAt), [
+      deferredWrites(callStart(user, beganAt), [
         {
           source: `redis.call('RPUSH', KEYS[1], ARGV[1]) return 1`,
           keys: [`userkeys:notes:${sub}`],
