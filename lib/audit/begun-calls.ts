@@ -127,6 +127,16 @@ local entryId = string.match(call, '^interrupted %d+ (%S+)$')
 if entryId then redis.call('XDEL', uses, entryId) end
 return 1`;
 
+/** Removes a call of which it is not known whether it was admitted, because the answer of the store was lost. */
+export function forgetCall(user: UserId, requestId: string): Script {
+  return { source: FORGET, keys: [begunKey(user)], args: [requestId] };
+}
+
+const FORGET = `
+local begun, id = KEYS[1], ARGV[1]
+redis.call('HDEL', begun, id)
+return 1`;
+
 /** The calls in progress, and those interrupted in the last day. */
 export const begunData: UserData = {
   name: 'callsInProgress',
