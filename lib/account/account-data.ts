@@ -7,9 +7,10 @@ import { begunData } from '../audit/begun-calls.ts';
 import { auditData } from '../audit/read-audit.ts';
 import { callCountData } from '../guards/rate-limit.ts';
 import { guardData } from '../guards/stored-guards.ts';
-import type { UserId } from '../identity/user-id.ts';
+import { subjectOf, type UserId } from '../identity/user-id.ts';
 import { callStart, markErased, type UserData } from '../kv/erasure.ts';
 import type { Kv } from '../kv/kv.ts';
+import { deleteLegacyData } from '../kv/legacy-data.ts';
 import { combineQueries, count, query } from '../kv/query.ts';
 import { onboardingData } from '../onboarding/session.ts';
 import { usageData } from '../usage/usage-ledger.ts';
@@ -26,6 +27,7 @@ export const allUserData: readonly UserData[] = [
 ];
 
 export type UserExport = {
+  /** The `sub`. */
   readonly user: string;
   readonly exportedAt: string;
   readonly [name: string]: unknown;
@@ -38,7 +40,7 @@ export async function exportUser(kv: Kv, user: UserId, now: Date): Promise<UserE
     const value = 'read' in data ? kv.run(data.read(user, now)) : data.readInParts(kv, user, now);
     parts.push([data.name, await value]);
   }
-  return { user, exportedAt: now.toISOString(), ...Object.fromEntries(parts) };
+  return { user: subjectOf(user), exportedAt: now.toISOString(), ...Object.fromEntries(parts) };
 }
 
 /**
@@ -51,5 +53,5 @@ export async function exportUser(kv: Kv, user: UserId, now: Date): Promise<UserE
 export async function eraseUser(kv: Kv, user: UserId, now: Date): Promise<void> {
   const keys = allUserData.flatMap((part) => part.kvKeys(user, now));
   const deleteAll = query((pipeline) => pipeline.del(...keys), z.tuple([count]));
-  await kv.run(combineQueries(markErased(callStart(user, now)), deleteAll));
+  await kv.run(combineQueries(markErased(callStart(user, now)), deleteAll, deleteLegacyData(user, keys)));
 }

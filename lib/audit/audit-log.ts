@@ -18,7 +18,7 @@ export type AuditBounds = {
 export const usesKey = (user: UserId) => ownerKey(user, 'audit');
 const securityKey = (user: UserId) => ownerKey(user, 'security');
 const refusalsKey = (user: UserId) => ownerKey(user, 'refusals');
-export const refusalGroupsKey = (user: UserId) => ownerKey(user, 'refusal-groups');
+export const refusalGroupsKey = (user: UserId) => ownerKey(user, 'refused');
 
 /** In this order entries with the same id are shown. A cursor contains the position in this list. */
 export const streamKeys = [usesKey, securityKey, refusalsKey] as const;

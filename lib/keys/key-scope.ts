@@ -3,6 +3,7 @@
  * for its owner, and is not kept after the call.
  */
 import type { AuditBounds } from '../audit/audit-log.ts';
+import { forgetCall } from '../audit/begun-calls.ts';
 import type { Journal } from '../audit/journal.ts';
 import { Problem } from '../errors.ts';
 import {
@@ -18,6 +19,7 @@ import { rateWindow } from '../guards/rate-limit.ts';
 import type { UserId } from '../identity/user-id.ts';
 import { callStart } from '../kv/erasure.ts';
 import type { Kv } from '../kv/kv.ts';
+import { assertMoved, hasLegacyData } from '../kv/legacy-data.ts';
 import { combineQueries } from '../kv/query.ts';
 import { LAST_USE_INTERVAL_MS } from '../limits.ts';
 import type { LocalKeys } from '../local/local-keys.ts';
@@ -73,7 +75,7 @@ export type KeyUse = {
  * Admits the call and opens a scope for the keys of these providers. If one of them may be used, the store has the call
  * as begun from then on, and the journal completes it.
  *
- * @throws Problem `account_erased`, `rate_limited`, `too_many_calls`, `store_unavailable`.
+ * @throws Problem `account_erased`, `rate_limited`, `too_many_calls`, `store_outdated`, `store_unavailable`.
  */
 export async function openKeyScope(
   { kv, ring, localKeys, limits, auditBounds, basePath, clock }: KeyScopeParts,
@@ -92,17 +94,25 @@ export async function openKeyScope(
   }));
   const call = journal.describe();
   const start = callStart(user, call.startedAt);
-  const [admission, records] = await journal.stages.time('kv', () =>
-    kv.run(
-      combineQueries(
-        admitUse(user, wanted, take, { call, start, window, limits, auditBounds, now }),
-        readRecords(user, providers),
+  const [admission, isLegacy, records] = await journal.stages
+    .time('kv', () =>
+      kv.run(
+        combineQueries(
+          admitUse(user, wanted, take, { call, start, window, limits, auditBounds, now }),
+          hasLegacyData(user),
+          readRecords(user, providers),
+        ),
       ),
-    ),
-  );
+    )
+    .catch((error: unknown) => {
+      // The store may have the call as begun, and only its answer was lost.
+      journal.defer(forgetCall(user, call.requestId));
+      throw error;
+    });
   assertAdmitted(admission, window, limits);
   if (hasBegun(admission)) journal.recordBegun();
   const { decisions } = admission;
+  assertMoved(isLegacy);
 
   let isOpen = true;
   /** The providers whose key was used, and the stored record it was opened from, if any. */

@@ -1,9 +1,8 @@
 import { createClient } from '@vercel/kv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ownerKey } from '../../lib/kv/key-names.ts';
-import { userId } from '../rotation/fill-store.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { kvKey } from '../support/user-ids.ts';
 import { findTraces } from './store-dump.ts';
 
 let world: World;
@@ -47,7 +46,7 @@ describe('GET /api/account', () => {
       token,
       json: { step: 'api-keys', status: 'completed', data: { site: 'https://site.example' } },
     });
-    await expect.poll(() => store.hget(`userkeys:used:${sub}`, 'openai')).toMatch(/^\d{4}-/);
+    await expect.poll(() => store.hget(kvKey('used', sub), 'openai')).toMatch(/^\d{4}-/);
     const response = await call(account, '/api/account', { token });
     expect(response.status).toBe(200);
     const text = await response.text();
@@ -75,14 +74,14 @@ describe('GET /api/account', () => {
     expect(await read(token)).toMatchObject({ keys: [], onboarding: null });
     const left = await traces(sub);
     expect(left).toHaveLength(1);
-    expect(left[0]).toMatch(/^userkeys:calls:/);
+    expect(left[0]).toContain(kvKey('calls', sub));
   });
 
   test('includes damaged records and those of unknown providers', async () => {
     const { sub, token } = await newUser();
     await save(token, 'exa');
-    await store.hset(`userkeys:keys:${sub}`, { openai: '{', later: '{"v":7}' });
-    await store.hset(`userkeys:onboarding:${sub}`, { 'step:gone': 'not json' });
+    await store.hset(kvKey('keys', sub), { openai: '{', later: '{"v":7}' });
+    await store.hset(kvKey('onboarding', sub), { 'step:gone': 'not json' });
     const shown = await read(token);
     expect(shown.keys).toHaveLength(3);
     expect(shown.keys).toContainEqual({ provider: 'later', status: 'unreadable', lastUsedAt: null });
@@ -115,8 +114,19 @@ describe('DELETE /api/account', () => {
     expect((await erase(token)).status).toBe(204);
     expect((await erase(token)).status).toBe(204);
     await save(token, 'openai');
-    await store.hset(`userkeys:used:${sub}`, { openai: 'x' });
-    await store.del(`userkeys:keys:${sub}`);
+    await store.hset(kvKey('used', sub), { openai: 'x' });
+    await store.del(kvKey('keys', sub));
+    expect((await erase(token)).status).toBe(204);
+    expect(await traces(sub)).toEqual([]);
+  });
+
+  test('erases what has names of an earlier version too, so that it cannot be moved later', async () => {
+    const { sub, token } = await newUser();
+    const month = new Date().toISOString().slice(0, 7);
+    for (const kind of ['used', 'guards', 'spent', `usage:${month}`]) {
+      await store.hset(`userkeys:${kind}:${sub}`, { field: '1' });
+    }
+    await store.xadd(`userkeys:audit:${sub}`, '*', { action: 'save' });
     expect((await erase(token)).status).toBe(204);
     expect(await traces(sub)).toEqual([]);
   });
@@ -143,7 +153,7 @@ describe('DELETE /api/account', () => {
     const { sub, token } = await newUser();
     await save(token, 'openai');
     await erase(token);
-    const mark = ownerKey(userId(sub), 'erased');
+    const mark = kvKey('erased', sub);
     expect(await store.hgetall(mark)).toEqual(['at', expect.stringMatching(/^\d+$/), 'times', '1']);
     const lifetime = await store.ttl(mark);
     expect(lifetime).toBeGreaterThan(800);

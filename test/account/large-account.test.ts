@@ -1,14 +1,13 @@
 /** What is stored about a user can be larger than one answer of the store. */
 import { createClient } from '@vercel/kv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ownerKey } from '../../lib/kv/key-names.ts';
 import { MAX_AUDIT_ENTRIES, MAX_KV_ANSWER_BYTES, MAX_USAGE_FIELDS } from '../../lib/limits.ts';
 import { countUsage } from '../../lib/usage/usage-ledger.ts';
-import { userId } from '../rotation/fill-store.ts';
 import { call } from '../support/call.ts';
 import { composeInWorld } from '../support/compose-in-world.ts';
 import { redisServerInstalled } from '../support/redis-server.ts';
 import { startWorld, type World } from '../support/start-world.ts';
+import { kvKey, userId } from '../support/user-ids.ts';
 
 const MONTHS = 13;
 const model = (index: number) => `model-${index}-`.padEnd(120, 'm');
@@ -40,7 +39,7 @@ describe.skipIf(!redisServerInstalled())('a user with much data, on redis-server
         Array.from({ length: MAX_USAGE_FIELDS }, (_, index) => [`01 openai ${model(index)} calls`, 1]),
       );
       bytes += JSON.stringify(fields).length;
-      await store.hset(ownerKey(userId(sub), `usage:${month}`), fields);
+      await store.hset(kvKey(`usage:${month}`, sub), fields);
     }
     expect(bytes).toBeGreaterThan(MAX_KV_ANSWER_BYTES);
     const from = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() - (MONTHS - 1), 1));
@@ -80,7 +79,7 @@ describe.skipIf(!redisServerInstalled())('a user with much data, on redis-server
       for (let index = from; index < from + 1_000; index += 1) {
         const fields = { ...entry, requestId: crypto.randomUUID() };
         bytes += JSON.stringify(Object.entries(fields)).length;
-        pipeline.xadd(ownerKey(userId(sub), 'audit'), '*', fields);
+        pipeline.xadd(kvKey('audit', sub), '*', fields);
       }
       await pipeline.exec();
     }
@@ -93,7 +92,7 @@ describe.skipIf(!redisServerInstalled())('a user with much data, on redis-server
   test('cannot make a full month larger: calls that bring new counters are counted without their model', async () => {
     const user = userId('full-month');
     const at = new Date();
-    const key = ownerKey(user, `usage:${at.toISOString().slice(0, 7)}`);
+    const key = kvKey(`usage:${at.toISOString().slice(0, 7)}`, 'full-month');
     const day = at.toISOString().slice(8, 10);
     await store.hset(
       key,

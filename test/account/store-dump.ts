@@ -3,7 +3,7 @@ import { createClient } from '@vercel/kv';
 import { expect } from 'vitest';
 import { callStart } from '../../lib/kv/erasure.ts';
 import { ERASURE_MARK_LIFETIME_SECONDS } from '../../lib/limits.ts';
-import { userId } from '../rotation/fill-store.ts';
+import { userId } from '../support/user-ids.ts';
 
 /** Every key of the store with its content: fields, values, members, entries. */
 export async function dumpStore(at: { readonly url: string; readonly token: string }): Promise<string[]> {
@@ -27,7 +27,7 @@ export async function findTraces(
   sub: string,
 ): Promise<string[]> {
   const { markKey } = callStart(userId(sub), new Date());
-  const lines = (await dumpStore(at)).filter((line) => line.includes(sub));
+  const lines = (await dumpStore(at)).filter((line) => line.includes(sub) || line.includes(userId(sub)));
   const marks = lines.filter((line) => line.startsWith(`${markKey} `));
   for (const mark of marks) {
     expect(mark.slice(markKey.length + 1)).toMatch(/^\["at","\d+","times","\d+"\]$/);

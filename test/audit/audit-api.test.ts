@@ -1,9 +1,8 @@
 import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
-import { ownerKey } from '../../lib/kv/key-names.ts';
-import { userId } from '../rotation/fill-store.ts';
 import { errorQuotingKey, json, reset } from '../support/answers.ts';
 import { type CallInit, call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { kvKey } from '../support/user-ids.ts';
 
 let world: World;
 let modules: Record<'keys' | 'key' | 'proxy' | 'generate' | 'search' | 'audit', HandlerModule>;
@@ -189,7 +188,7 @@ test('a log keeps only the newest entries, and none beyond its maximum age', asy
   await vi.waitFor(async () => {
     const sum = world.kv.requests
       .flat()
-      .filter((words) => words.includes(ownerKey(userId(`audited-${user}`), 'security'))).length;
+      .filter((words) => words.includes(kvKey('security', `audited-${user}`))).length;
     expect(sum).toBeGreaterThanOrEqual(MAX_ENTRIES + 5);
   });
   await logged(MAX_ENTRIES);

@@ -4,16 +4,15 @@ import { createClient } from '@vercel/kv';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AuditEntry } from '../../lib/audit/audit-entry.ts';
 import { runWithKeys } from '../../lib/keys/code-scope.ts';
-import { ownerKey } from '../../lib/kv/key-names.ts';
 import { MAX_CALL_SECONDS } from '../../lib/limits.ts';
-import type { Send } from '../../lib/outgoing/send.ts';
+import { type Send, SendError } from '../../lib/outgoing/send.ts';
 import { findTraces } from '../account/store-dump.ts';
-import { userId } from '../rotation/fill-store.ts';
 import { type Answer, events, usual } from '../support/answers.ts';
 import { type CallInit, call } from '../support/call.ts';
 import { composeInWorld } from '../support/compose-in-world.ts';
 import { requestsBeforeResponses } from '../support/kv-requests.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { kvKey, userId } from '../support/user-ids.ts';
 
 let world: World;
 let store: ReturnType<typeof createClient>;
@@ -51,7 +50,7 @@ const readUses = async (to?: Service): Promise<readonly AuditEntry[]> => {
   return entries.filter(({ action }: AuditEntry) => action === 'use');
 };
 const begun = async () =>
-  Object.values((await store.hgetall<Record<string, string>>(ownerKey(userId(sub), 'begun'))) ?? {});
+  Object.values((await store.hgetall<Record<string, string>>(kvKey('begun', sub))) ?? {});
 /** Field names and values alternately, because this client does not deserialize. */
 const begunCalls = async () => (await begun()).filter((_, index) => index % 2 === 1);
 
@@ -113,6 +112,22 @@ describe('a use is recorded before the provider is called', () => {
     await service.settled();
   });
 
+  test('and taken back when the answer of the store is lost', async () => {
+    const deaf = composeInWorld(world, {
+      clock: () => new Date(nowMs),
+      sendToKv: (sendOn) => async (request) => {
+        const answer = await sendOn(request);
+        if (!String(request.body).includes('wantedCount')) return answer;
+        await answer.body.cancel();
+        throw new SendError('timeout');
+      },
+    });
+    expect((await chat(deaf)).status).toBe(503);
+    await deaf.settled();
+    expect(world.calls).toEqual([]);
+    expect(await begunCalls()).toEqual([]);
+  });
+
   test.each([
     ['no key is stored', 'exa', {}],
     ['the key is paused', 'openai', { paused: true }],
@@ -167,7 +182,7 @@ describe('a call whose end was never recorded', () => {
     world.providers.answerWith(usual);
     await (await send('/api/proxy/openai/v1/models')).text();
     await service.settled().catch(() => undefined);
-    const key = ownerKey(userId(sub), 'audit');
+    const key = kvKey('audit', sub);
     const stored = JSON.stringify(await store.xrange(key, '-', '+'));
     expect(stored.match(/interrupted/g)).toHaveLength(1);
     held.release();
@@ -237,7 +252,7 @@ describe('MAX_CONCURRENT_CALLS', () => {
     expect(world.calls).toHaveLength(LIMIT);
     await Promise.all((await Promise.all(calling)).map((response) => response.text()));
     await crowded.settled();
-    const windowKey = ownerKey(userId(sub), `calls:${Math.floor(nowMs / 60_000)}`);
+    const windowKey = kvKey(`calls:${Math.floor(nowMs / 60_000)}`, sub);
     // The save and 13 calls.
     expect(Number(await store.get(windowKey))).toBe(14);
     expect((await chat(crowded)).status).toBe(200);
@@ -340,7 +355,7 @@ describe('an erasure', () => {
     expect(response.status).toBe(200);
     await erase();
     // The mark has expired.
-    await store.del(ownerKey(userId(sub), 'erased'));
+    await store.del(kvKey('erased', sub));
     nowMs += 20 * 60_000;
     held.release();
     await response.text();
@@ -354,7 +369,7 @@ describe('an erasure', () => {
     nowMs += MAX_CALL_SECONDS * 1000;
     expect(await readUses()).toMatchObject([{ outcome: 'interrupted' }]);
     await erase();
-    await store.del(ownerKey(userId(sub), 'erased'));
+    await store.del(kvKey('erased', sub));
     held.release();
     await response.text();
     await service.settled();

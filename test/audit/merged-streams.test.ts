@@ -1,11 +1,10 @@
 /** The log is stored in several streams and read as one. */
 import { createClient } from '@vercel/kv';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { ownerKey } from '../../lib/kv/key-names.ts';
-import { userId } from '../rotation/fill-store.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { composeInWorld } from '../support/compose-in-world.ts';
 import { startWorld, type World } from '../support/start-world.ts';
+import { kvKey } from '../support/user-ids.ts';
 
 let world: World;
 let functions: HandlerModule;
@@ -48,7 +47,7 @@ test.each([1, 2, 3, 4, 7, 100])(
       for (const [index, ms] of ids.entries()) {
         const requestId = crypto.randomUUID();
         const sequence = ids.slice(0, index).filter((earlier) => earlier === ms).length;
-        await store.xadd(ownerKey(userId(sub), stream), `${now + ms}-${sequence}`, formerFields(requestId));
+        await store.xadd(kvKey(stream, sub), `${now + ms}-${sequence}`, formerFields(requestId));
         written.push(requestId);
       }
     }

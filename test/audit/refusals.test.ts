@@ -2,11 +2,10 @@
 import { createClient } from '@vercel/kv';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { AuditEntry } from '../../lib/audit/audit-entry.ts';
-import { ownerKey } from '../../lib/kv/key-names.ts';
-import { userId } from '../rotation/fill-store.ts';
 import { type CallInit, call } from '../support/call.ts';
 import { composeInWorld } from '../support/compose-in-world.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { kvKey } from '../support/user-ids.ts';
 
 const MAX_ENTRIES = 8;
 let world: World;
@@ -43,7 +42,7 @@ async function readAll(): Promise<readonly AuditEntry[]> {
   return (await (await send('/api/audit?limit=1000')).json()).entries;
 }
 async function countedCalls(): Promise<number> {
-  const names = await store.keys(`${ownerKey(userId(sub), 'calls:*')}`);
+  const names = await store.keys(`${kvKey('calls:*', sub)}`);
   const counts = await Promise.all(names.map((name) => store.get<string>(name)));
   return counts.reduce((sum, count) => sum + Number(count), 0);
 }
@@ -140,7 +139,7 @@ test('the next hour begins an entry of its own', async () => {
     await refuse();
     nowMs += minutes * 60_000;
   }
-  const key = ownerKey(userId(sub), 'refusals');
+  const key = kvKey('refusals', sub);
   expect(await store.xlen(key)).toBe(2);
 });
 
