@@ -82,11 +82,11 @@ end
 redis.call('EXPIRE', month, lifetimeSeconds)
 return 1`;
 
-/** The rows of one month, such as `2026-11`. */
+/** The rows of one month, such as `2026-11`, oldest first. */
 function readMonth(user: UserId, month: string): Query<readonly UsageRow[]> {
   return query(
     (pipeline) => pipeline.hgetall(usageKey(month, user)),
-    z.tuple([fieldsOfHash]).transform(([fields]) => toRows(month, fields)),
+    z.tuple([fieldsOfHash]).transform(([fields]) => sortRows(toRows(month, fields))),
   );
 }
 
@@ -104,7 +104,7 @@ export async function readUsage(
   for (const [index, month] of monthsBetween(from, to).entries()) {
     rows.push(...(await (index === 0 ? runFirst : kv.run)(readMonth(user, month))));
   }
-  return rows.filter(({ day }) => day >= from && day <= to).sort(byDay);
+  return rows.filter(({ day }) => day >= from && day <= to);
 }
 
 /** Skips fields that this version does not know, such as those of a newer deployment. */
@@ -132,9 +132,12 @@ const NO_CALLS: UsageCounts = {
   cacheWrite: 0,
 };
 
-function byDay(a: UsageRow, b: UsageRow): number {
-  const [left, right] = [a, b].map(({ day, provider, model }) => `${day} ${provider} ${model ?? ''}`);
-  return (left ?? '') < (right ?? '') ? -1 : 1;
+/** By day, provider and model. The texts to compare are made once, because a month can have thousands of rows. */
+function sortRows(rows: readonly UsageRow[]): readonly UsageRow[] {
+  return rows
+    .map((row) => ({ row, text: `${row.day} ${row.provider} ${row.model ?? ''}` }))
+    .sort((left, right) => (left.text < right.text ? -1 : 1))
+    .map(({ row }) => row);
 }
 
 function monthsBetween(from: string, to: string): readonly string[] {

@@ -87,7 +87,7 @@ test('a flood of refusals of every kind leaves earlier security events and earli
       expect([path, response.headers.get('x-userkeys-error')]).toEqual([path, code]);
       outcomes.add(code);
     }
-    for (const path of ['/api/proxy/openai/v1/models', '/api/keys/openai']) {
+    for (const path of ['/api/proxy/openai/v1/models', '/api/keys/nobody']) {
       await send(path, { method: 'DELETE' }, limited);
     }
   }
