@@ -211,8 +211,7 @@ export const REFUSAL_GROUPS_LIFETIME_SECONDS = 2 * 60 * 60;
  * vercel.json sets it.
  */
 export const MAX_CALL_SECONDS = 330;
-/** How long, and of how many calls at most, it is known which entry says that they were interrupted. */
-export const INTERRUPTED_LIFETIME_SECONDS = DAY_SECONDS;
+/** Of how many calls it is known, for a day, which entry says that they were interrupted. */
 export const MAX_INTERRUPTED_ENTRIES = 100;
 
 // Rotation of master keys

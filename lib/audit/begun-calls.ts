@@ -8,7 +8,7 @@ import type { UserId } from '../identity/user-id.ts';
 import { ERASED, type UserData } from '../kv/erasure.ts';
 import { ownerKey } from '../kv/key-names.ts';
 import { count, fieldsOfHash, type Query, query, type Script, scriptQuery } from '../kv/query.ts';
-import { INTERRUPTED_LIFETIME_SECONDS, MAX_CALL_SECONDS, MAX_INTERRUPTED_ENTRIES } from '../limits.ts';
+import { DAY_SECONDS, MAX_CALL_SECONDS, MAX_INTERRUPTED_ENTRIES } from '../limits.ts';
 import { type AuditRoute, auditFields } from './audit-entry.ts';
 import { type AuditBounds, boundArgs, usesKey } from './audit-log.ts';
 
@@ -87,7 +87,7 @@ end`;
 
 /** What `readBounds` reads from `ARGV`. */
 export function interruptionArgs(bounds: AuditBounds, now: Date): readonly string[] {
-  return [...boundArgs(bounds, now), String(MAX_CALL_SECONDS * 1000), String(INTERRUPTED_LIFETIME_SECONDS)];
+  return [...boundArgs(bounds, now), String(MAX_CALL_SECONDS * 1000), String(DAY_SECONDS)];
 }
 
 /** Moves calls that have been interrupted to the audit log. Of several simultaneous readers one moves each call. */
