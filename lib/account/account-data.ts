@@ -5,7 +5,7 @@
 import { z } from 'zod';
 import { begunData } from '../audit/begun-calls.ts';
 import { auditData } from '../audit/read-audit.ts';
-import { callCountData } from '../guards/rate-limit.ts';
+import { callCountData, checkCountData } from '../guards/rate-limit.ts';
 import { guardData } from '../guards/stored-guards.ts';
 import { subjectOf, type UserId } from '../identity/user-id.ts';
 import { callStart, markErased, type UserData } from '../kv/erasure.ts';
@@ -14,16 +14,19 @@ import { deleteLegacyData } from '../kv/legacy-data.ts';
 import { combineQueries, count, query } from '../kv/query.ts';
 import { onboardingData } from '../onboarding/session.ts';
 import { usageData } from '../usage/usage-ledger.ts';
+import { deletionData } from '../vault/deletions.ts';
 import { keyData } from '../vault/records.ts';
 
 export const allUserData: readonly UserData[] = [
   keyData,
+  deletionData,
   guardData,
   onboardingData,
   usageData,
   auditData,
   begunData,
   callCountData,
+  checkCountData,
 ];
 
 export type UserExport = {

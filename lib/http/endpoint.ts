@@ -73,6 +73,7 @@ function countingApp(app: App): { readonly app: App; readonly isCounted: () => b
   const counting: App = {
     ...app,
     admit: (user, query) => count().admit(user, query),
+    admitWrite: (user, write) => count().admitWrite(user, write),
     openKeys: (user, providers, use) => count().openKeys(user, providers, use),
   };
   return { app: counting, isCounted: () => counted };
