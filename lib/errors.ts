@@ -135,6 +135,7 @@ export const reasons = {
     'token_key_ambiguous',
     'token_key_unusable',
     'token_signature_wrong',
+    'token_payload_malformed',
     'token_issuer_wrong',
     'token_audience_missing',
     'token_audience_wrong',

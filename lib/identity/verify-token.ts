@@ -62,7 +62,7 @@ async function verifySignatureAndTimes(
   now: Date,
 ) {
   try {
-    const { payload } = await jwtVerify(token, findKey, {
+    const { payload } = await jwtVerify(token, strongKey(findKey), {
       algorithms: ALGORITHMS,
       issuer,
       ...(audience.length > 0 ? { audience: [...audience] } : {}),
@@ -76,6 +76,20 @@ async function verifySignatureAndTimes(
     if (error instanceof errors.JWTExpired) throw refused('token_expired', 'token_expired');
     throw invalid(reasonOf(error));
   }
+}
+
+/** With an RSA exponent of 1 anybody can make a signature that verifies. jose checks only the length of the key. */
+function strongKey(findKey: JWTVerifyGetKey): JWTVerifyGetKey {
+  return async (header, token) => {
+    const key = await findKey(header, token);
+    if (key instanceof CryptoKey && 'publicExponent' in key.algorithm) {
+      const { publicExponent } = key.algorithm;
+      const isOne =
+        publicExponent instanceof Uint8Array && publicExponent.join('').replace(/^0+/, '') === '1';
+      if (isOne) throw invalid('token_key_unusable');
+    }
+    return key;
+  };
 }
 
 const CLAIM_REASONS: ReadonlyMap<string, Reason> = new Map([
@@ -95,6 +109,8 @@ function reasonOf(error: unknown): Reason {
     return CLAIM_REASONS.get(error.claim) ?? 'token_claim_malformed';
   }
   if (error instanceof errors.JWSSignatureVerificationFailed) return 'token_signature_wrong';
+  // The signature is right, and what it signs is no JSON object.
+  if (error instanceof errors.JWTInvalid) return 'token_payload_malformed';
   if (error instanceof errors.JOSEAlgNotAllowed) return 'token_algorithm_refused';
   if (error instanceof errors.JOSENotSupported) return 'token_algorithm_refused';
   if (error instanceof errors.JWKSNoMatchingKey) return 'token_key_unknown';
