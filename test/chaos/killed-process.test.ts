@@ -31,7 +31,7 @@ let spare: Promise<Instance>;
 
 beforeAll(async () => {
   world = await startWorld();
-  store = await startFaultyStore(world.kv.token, () => world.kv);
+  store = await startFaultyStore(() => world.kv);
   askHealthy = askModule(serve(), async () => undefined);
   spare = startInstance();
 });

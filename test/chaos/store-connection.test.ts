@@ -74,7 +74,7 @@ describe.each(operations)('$name', (operation) => {
     const person = await prepare();
     const logged = (await auditedActions(askHealthy, person)).length;
     const former = await seenBy(askHealthy, world, person);
-    const store = await startFaultyStore(world.kv.token, () => world.kv);
+    const store = await startFaultyStore(() => world.kv);
     const { status } = await operation.run(appOn(store.url), person);
     expect(status).toBeLessThan(300);
     await store.close();
@@ -84,7 +84,7 @@ describe.each(operations)('$name', (operation) => {
   test.concurrent.each(faults)('%s', async (fault) => {
     const { requests, logged, former, next } = await measure();
     expect(requests).toBeGreaterThan(0);
-    const store = await startFaultyStore(world.kv.token, () => world.kv);
+    const store = await startFaultyStore(() => world.kv);
     const ask = appOn(store.url);
     for (let n = 1; n <= requests; n += 1) {
       const where = `request ${n} of ${requests}`;

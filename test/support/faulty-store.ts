@@ -19,7 +19,6 @@ export type Break = () => Promise<void>;
 
 export type FaultyStore = {
   readonly url: string;
-  readonly token: string;
   /** Requests since the last `failAt` or `heal`. */
   requests(): number;
   /** Makes the n-th request from now on fail, counted from 1. All others are answered. */
@@ -31,8 +30,7 @@ export type FaultyStore = {
 
 /** `store` is asked for each request, so that it may be another one after a restart. */
 export async function startFaultyStore(
-  token: string,
-  store: () => { readonly url: string },
+  store: () => { readonly url: string; readonly token: string },
 ): Promise<FaultyStore> {
   let count = 0;
   let failing: { readonly n: number; readonly fault: Parameters<FaultyStore['failAt']>[1] } | undefined;
@@ -43,9 +41,9 @@ export async function startFaultyStore(
     count += 1;
     const fault = failing?.n === count ? failing.fault : undefined;
     const forward = async () => {
-      const { authorization = '' } = request.headers;
-      const headers = { authorization, 'content-type': 'application/json' };
-      const answer = await fetch(store().url + request.url, { method: 'POST', headers, body });
+      const { url, token } = store();
+      const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+      const answer = await fetch(url + request.url, { method: 'POST', headers, body });
       return { status: answer.status, bytes: Buffer.from(await answer.arrayBuffer()) };
     };
     try {
@@ -86,7 +84,6 @@ export async function startFaultyStore(
 
   return {
     url: `http://${LOOPBACK}:${await listen(server)}`,
-    token,
     requests: () => count,
     failAt(n, fault) {
       heal();
