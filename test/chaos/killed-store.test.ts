@@ -32,6 +32,7 @@ afterAll(() => void process.stdout.write(`${kills} stores were killed\n`));
 async function startMortalStore() {
   const dataDirectory = await temporaryDirectory();
   let current = await start();
+  let restarted = Promise.resolve();
   onTestFinished(() => kill(current.child));
 
   async function start() {
@@ -43,11 +44,15 @@ async function startMortalStore() {
   }
   return {
     at: () => current,
-    async restart(): Promise<void> {
-      kills += 1;
-      await kill(current.child);
-      current = await start();
+    restart(): Promise<void> {
+      restarted = kill(current.child).then(async () => {
+        kills += 1;
+        current = await start();
+      });
+      return restarted;
     },
+    /** A caller may give up before the store is there again. */
+    ready: () => restarted,
   };
 }
 
@@ -91,6 +96,7 @@ test.each(operations.filter(({ name }) => KILLED.includes(name)))('$name', async
       const callsBefore = world.calls.length;
       front.failAt(n, moment === 'before' ? { before: mortal.restart } : { after: mortal.restart });
       const answer = await operation.run(ask, person);
+      await mortal.ready();
       front.heal();
       expect(callsOf(world, person, callsBefore), where).not.toContain('foreign');
       const isDone = answer.status >= 200 && answer.status < 300;
