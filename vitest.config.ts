@@ -5,10 +5,26 @@ import { defineConfig } from 'vitest/config';
 /** The suites start many processes that load the same modules; compiling those takes most of their time. */
 process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'userkeys-compile-cache');
 
+/** Packages, and suites that are run by a command of their own. */
+const ELSEWHERE = ['**/node_modules/**', 'test/sdks/**'];
+
 export default defineConfig({
   test: {
-    include: ['test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', 'test/sdks/**'],
+    projects: [
+      {
+        extends: true,
+        test: { name: 'functions', include: ['test/**/*.test.ts'], exclude: [...ELSEWHERE, 'test/web/**'] },
+      },
+      {
+        extends: true,
+        test: {
+          name: 'page',
+          include: ['test/web/**/*.test.ts'],
+          exclude: ELSEWHERE,
+          globalSetup: 'test/web/support/built-page.ts',
+        },
+      },
+    ],
     testTimeout: 30_000,
     // Waiting ends when the condition holds; the default of a second is short for a busy machine.
     expect: { poll: { timeout: 20_000 } },

@@ -1,7 +1,7 @@
 /** Options that take a value, and the check of that value. A wrong value is reported as wrong usage. */
 import { existsSync } from 'node:fs';
 import { InvalidArgumentError, Option } from '@commander-js/extra-typings';
-import { isUserId, type UserId } from '../lib/identity/user-id.ts';
+import { isSubject } from '../lib/identity/user-id.ts';
 
 const DEFAULT_PORT = 3000;
 const MAX_PORT = 65_535;
@@ -20,7 +20,7 @@ export function dataOption() {
 
 export function userOption() {
   return new Option('--user <sub>', 'the `sub` of the user’s session token')
-    .argParser(parseUser)
+    .argParser(parseSubject)
     .makeOptionMandatory();
 }
 
@@ -49,8 +49,8 @@ function parseEntries(text: string): number {
   throw new InvalidArgumentError(`Give a number from 1 to ${MAX_AUDIT_ENTRIES}.`);
 }
 
-function parseUser(text: string): UserId {
-  if (isUserId(text)) return text;
+function parseSubject(text: string): string {
+  if (isSubject(text)) return text;
   throw new InvalidArgumentError('Give 1 to 255 printable ASCII characters.');
 }
 

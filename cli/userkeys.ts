@@ -14,7 +14,8 @@ import {
 } from './options.ts';
 
 const SETTINGS =
-  'Needs KV_REST_API_URL, KV_REST_API_TOKEN and VAULT_KEYS, in the environment or an .env file.';
+  'Needs KV_REST_API_URL, KV_REST_API_TOKEN, VAULT_KEYS and AUTH_ISSUER (or AUTH_TENANT), in the environment or an ' +
+  '.env file.';
 
 const program = createProgram('userkeys', 'Each user’s calls to a provider are paid by that user’s own key.');
 
@@ -190,6 +191,21 @@ migrate
   .action(async (options) => {
     const { migratePostgres } = await import('./commands/migrate.ts');
     process.exitCode = await migratePostgres(options);
+  });
+
+migrate
+  .command('tenant')
+  .description(
+    'Give the data of every user a name with the tenant, and seal each record for it. For data that an earlier ' +
+      `version of userkeys stored. You can interrupt it and run it again at any time. docs/upgrading.md has the steps. ${SETTINGS}`,
+  )
+  .summary('from the names of an earlier version of userkeys')
+  .addOption(applyOption())
+  .option('--move-unreadable', 'also move records that do not open, as they are')
+  .addHelpText('after', examples(['npm run migrate -- tenant', 'npm run migrate -- tenant --apply']))
+  .action(async (options) => {
+    const { migrateTenant } = await import('./commands/migrate-tenant.ts');
+    process.exitCode = await migrateTenant(options);
   });
 
 program

@@ -100,7 +100,9 @@ export function composeApp(
   };
 }
 
-async function createVerifier(auth: Config['auth'], send: Send, clock: () => Date): Promise<VerifyToken> {
+async function createVerifier(settings: Config['auth'], send: Send, clock: () => Date): Promise<VerifyToken> {
+  const { tenantOf } = await import('./identity/user-id.ts');
+  const auth = { ...settings, tenant: await tenantOf(settings) };
   const { createTokenVerifier } = await import('./identity/verify-token.ts');
   if (auth.publicKey === undefined) {
     const { createIssuerKeys } = await import('./identity/issuer-keys.ts');

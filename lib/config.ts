@@ -5,6 +5,7 @@
 import { z } from 'zod';
 import type { AuditBounds } from './audit/audit-log.ts';
 import { ConfigError } from './errors.ts';
+import { isTenant, type TenantSettings } from './identity/user-id.ts';
 import {
   DEFAULT_AUDIT_AGE_DAYS,
   DEFAULT_AUDIT_ENTRIES,
@@ -35,6 +36,8 @@ export type Config = VaultSettings & {
   readonly kv: { readonly url: string; readonly token: Secret };
   readonly auth: {
     readonly issuer: string;
+    /** Undefined: derived from the issuer. */
+    readonly tenant: string | undefined;
     readonly jwksUrl: string;
     /** PEM (SPKI) or JWK text. When set, verifying a token needs no network call. */
     readonly publicKey: string | undefined;
@@ -141,6 +144,7 @@ const variables = z.object({
   KV_REST_API_URL: secureUrl,
   KV_REST_API_TOKEN: nonEmpty,
   AUTH_ISSUER: secureUrl,
+  AUTH_TENANT: z.string().refine(isTenant, 'must be 1 to 64 characters of A-Z, a-z, 0-9, _ and -').optional(),
   AUTH_JWKS_URL: secureUrl.optional(),
   AUTH_PUBLIC_KEY: publicKey,
   AUTH_AUDIENCE: list,
@@ -172,12 +176,16 @@ const variables = z.object({
     .optional(),
 });
 
-const operatorVariables = variables.pick({
-  KV_REST_API_URL: true,
-  KV_REST_API_TOKEN: true,
-  AUDIT_MAX_ENTRIES: true,
-  AUDIT_MAX_AGE_DAYS: true,
-});
+const operatorVariables = variables
+  .pick({
+    KV_REST_API_URL: true,
+    KV_REST_API_TOKEN: true,
+    AUTH_ISSUER: true,
+    AUTH_TENANT: true,
+    AUDIT_MAX_ENTRIES: true,
+    AUDIT_MAX_AGE_DAYS: true,
+  })
+  .partial({ AUTH_ISSUER: true });
 
 /** Every variable of the schema. A test compares them with .env.example. */
 export const configVariables: readonly string[] = Object.keys(variables.shape);
@@ -216,6 +224,7 @@ export function loadConfig(env: Environment = process.env): Config {
     kv: readKv(values),
     auth: Object.freeze({
       issuer: values.AUTH_ISSUER,
+      tenant: values.AUTH_TENANT,
       jwksUrl: values.AUTH_JWKS_URL ?? `${values.AUTH_ISSUER.replace(/\/+$/, '')}/.well-known/jwks.json`,
       publicKey: values.AUTH_PUBLIC_KEY,
       audience: values.AUTH_AUDIENCE,
@@ -270,15 +279,30 @@ function looksLikePublicKey(text: string): boolean {
   }
 }
 
-/** The settings that the operator's commands need: the store, the master keys and the bounds of audit logs. */
-export function loadVaultConfig(env: Environment): Pick<Config, 'kv' | 'audit' | keyof VaultSettings> {
+/** The settings that the operator's commands need: the store, the tenant, the master keys and the bounds of audit logs. */
+export function loadVaultConfig(
+  env: Environment,
+): Pick<Config, 'kv' | 'audit' | keyof VaultSettings> & { readonly auth: TenantSettings } {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = operatorVariables.safeParse(set);
   const { settings, issues } = readVaultSettings(set);
-  const allIssues = [...describeIssues(parsed), ...issues];
+  const hasTenant = set.AUTH_ISSUER !== undefined || set.AUTH_TENANT !== undefined;
+  const allIssues = [...describeIssues(parsed), ...(hasTenant ? [] : [TENANT_MISSING]), ...issues];
   if (!parsed.success || allIssues.length > 0) throw new ConfigError(allIssues);
-  return Object.freeze({ kv: readKv(parsed.data), audit: readAuditBounds(parsed.data), ...settings });
+  const { AUTH_ISSUER: issuer, AUTH_TENANT: tenant } = parsed.data;
+  return Object.freeze({
+    kv: readKv(parsed.data),
+    auth: { issuer, tenant },
+    audit: readAuditBounds(parsed.data),
+    ...settings,
+  });
 }
+
+/** Users' data is found by the tenant. */
+const TENANT_MISSING = {
+  variable: 'AUTH_ISSUER',
+  message: 'is missing; set it, or AUTH_TENANT, to the value that the deployment has',
+};
 
 function describeIssues(parsed: z.ZodSafeParseResult<unknown>) {
   return (parsed.success ? [] : parsed.error.issues).map((issue) => ({

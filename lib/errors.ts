@@ -101,6 +101,11 @@ const PROBLEMS = {
     'Deployment outdated',
     'This deployment seals keys under a master key that has been retired. Nothing was stored. Use the current deployment.',
   ],
+  store_outdated: [
+    503,
+    'Key store outdated',
+    'Your data is stored in the form of an earlier version. Nothing was changed. The operator of this deployment must run `userkeys migrate tenant --apply`.',
+  ],
   vault_unavailable: [
     503,
     'Vault unavailable',

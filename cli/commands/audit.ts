@@ -1,8 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { type AuditEntry, auditFields } from '../../lib/audit/audit-entry.ts';
 import { type AuditPage, readAudit } from '../../lib/audit/audit-log.ts';
-import type { UserId } from '../../lib/identity/user-id.ts';
-import { openDeployment } from '../deployment.ts';
+import { findUser, openDeployment } from '../deployment.ts';
 import { EXIT } from '../exit-codes.ts';
 import { runOperatorCommand } from '../operator-command.ts';
 import { print, printTable } from '../terminal/print.ts';
@@ -12,24 +11,27 @@ const PAGE_ENTRIES = 500;
 
 /** Prints the newest `last` entries of a user's audit log, as a table or as one JSON object per line. Reads only. */
 export async function audit({
-  user,
+  user: sub,
   last,
   json = false,
 }: {
-  readonly user: UserId;
+  /** The `sub`. */
+  readonly user: string;
   readonly last: number;
   readonly json?: boolean | undefined;
 }): Promise<number> {
   return runOperatorCommand(async () => {
-    const entries = await readNewest(user, last);
+    const entries = await readNewest(sub, last);
     if (json) for (const entry of entries) process.stdout.write(`${JSON.stringify(entry)}\n`);
     else printEntries(entries);
     return EXIT.success;
   });
 }
 
-async function readNewest(user: UserId, last: number): Promise<readonly AuditEntry[]> {
-  const { kv, clock, auditBounds } = await openDeployment(process.cwd());
+async function readNewest(sub: string, last: number): Promise<readonly AuditEntry[]> {
+  const deployment = await openDeployment(process.cwd());
+  const { kv, clock, auditBounds } = deployment;
+  const user = await findUser(deployment, sub);
   const entries: AuditEntry[] = [];
   let cursor: string | undefined;
   do {

@@ -11,6 +11,7 @@ import {
   type Variables,
 } from '../../dev/settings/configuration.ts';
 import { EXIT } from '../exit-codes.ts';
+import { moveLocalData } from '../migrate/move-local-data.ts';
 import { describeEvent } from '../terminal/describe-event.ts';
 import { print } from '../terminal/print.ts';
 import { stopRequested } from '../terminal/stop-signals.ts';
@@ -42,6 +43,7 @@ export async function dev({ root, directory, dataDirectory, port }: DevOptions):
     let url = '';
     const parts = await startParts({ configured, dataDirectory, port, functionsUrl: () => url }, stops);
     const environment = (): Variables => ({ ...inheritedEnvironment(), ...parts.env, ...configured });
+    await moveLocalData(parts, environment());
 
     const functions = await onFreePort(port, (free) =>
       startFunctions({ root, port: free, env: environment(), onEvent: printEvent }),

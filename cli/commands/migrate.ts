@@ -1,7 +1,7 @@
 import { stripVTControlCharacters } from 'node:util';
 import { loadConfig } from '../../lib/config.ts';
 import { Problem } from '../../lib/errors.ts';
-import type { UserId } from '../../lib/identity/user-id.ts';
+import { tenantOf } from '../../lib/identity/user-id.ts';
 import { createKv } from '../../lib/kv/kv.ts';
 import { describeOrigin } from '../../lib/log.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
@@ -23,7 +23,7 @@ export async function migrateEnvFile({
   file,
   user,
   ...options
-}: MigrateOptions & { readonly file: string; readonly user: UserId }): Promise<number> {
+}: MigrateOptions & { readonly file: string; readonly user: string }): Promise<number> {
   return migrateFrom(
     () => readEnvFile(file, user),
     (error) => describeFailure(error, FILE_ERRORS, `--file ${file}`),
@@ -58,13 +58,14 @@ async function migrateFrom(
       const config = loadConfig();
       const kv = createKv(config.kv, createUndiciSend());
       const destination = { kv, ring: await loadKeyRing(config, unwrapWithKms), startedAt: new Date() };
+      const tenant = await tenantOf(config.auth);
       const source = await open();
       try {
         const { steps } = config.onboarding;
         const total = await source.countUsers();
         const tally = await withProgress(
           { label: apply ? 'Moving' : 'Comparing', total, unit: 'users' },
-          (onProgress) => migrate({ source, destination, steps, apply, onProgress }),
+          (onProgress) => migrate({ source, destination, tenant, steps, apply, onProgress }),
         );
         printTally(tally, apply);
         const reason = lastLog();

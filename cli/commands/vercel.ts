@@ -5,6 +5,7 @@ import { readConfiguration, type Variables } from '../../dev/settings/configurat
 import { vercelCli } from '../../dev/vercel/cli.ts';
 import { startVercelDev } from '../../dev/vercel/start-vercel-dev.ts';
 import { EXIT } from '../exit-codes.ts';
+import { moveLocalData } from '../migrate/move-local-data.ts';
 import { describeLine } from '../terminal/describe-event.ts';
 import { print } from '../terminal/print.ts';
 import { stopRequested } from '../terminal/stop-signals.ts';
@@ -24,6 +25,7 @@ export async function vercel({ directory, dataDirectory, port }: DevOptions): Pr
     let url = '';
     const parts = await startParts({ configured, dataDirectory, port, functionsUrl: () => url }, stops);
     const env = { ...parts.env, ...configured, ...keyFiles(directory, configured) };
+    await moveLocalData(parts, env);
     print();
     print(faint('starting vercel dev …'));
     let welcomed = false;

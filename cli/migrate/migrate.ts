@@ -1,5 +1,6 @@
 /** Moves everything from a source into KV, in batches of users. An interrupted run is continued by the next one. */
 import { Problem } from '../../lib/errors.ts';
+import { subjectOf } from '../../lib/identity/user-id.ts';
 import type { StepDefinition } from '../../lib/onboarding/onboarding-steps.ts';
 import { type Destination, moveKeys } from './move-keys.ts';
 import { moveSessions } from './move-sessions.ts';
@@ -16,6 +17,7 @@ type Result = 'moved' | 'already there' | 'skipped' | 'failed';
 /** The result for one key or one session. */
 export type Outcome = {
   readonly what: 'key' | 'session';
+  /** The `sub`. */
   readonly user: string;
   readonly result: Result;
   /** Why it was skipped or failed: a fixed text, so that it cannot contain a part of a key. */
@@ -31,6 +33,8 @@ export type Tally = {
 export type Migration = {
   readonly source: Source;
   readonly destination: Destination;
+  /** The tenant of the deployment's users. */
+  readonly tenant: string;
   readonly steps: readonly StepDefinition[];
   /** False: nothing is written, and `moved` counts what would be. */
   readonly apply: boolean;
@@ -38,7 +42,14 @@ export type Migration = {
 };
 
 /** Moves what is missing. Can be interrupted at any point and repeated. */
-export async function migrate({ source, destination, steps, apply, onProgress }: Migration): Promise<Tally> {
+export async function migrate({
+  source,
+  destination,
+  tenant,
+  steps,
+  apply,
+  onProgress,
+}: Migration): Promise<Tally> {
   const tally = createTally();
   let plans: Plan[] = [];
   let usersDone = 0;
@@ -50,7 +61,7 @@ export async function migrate({ source, destination, steps, apply, onProgress }:
   };
 
   for await (const old of source.users()) {
-    const { plan, notMoved } = planUser(old, steps, destination.startedAt);
+    const { plan, notMoved } = planUser(old, { tenant, steps }, destination.startedAt);
     for (const outcome of notMoved) tally.add(outcome);
     if (plan !== undefined) plans.push(plan);
     usersDone += 1;
@@ -72,7 +83,7 @@ async function moveBatch(
     if (!(error instanceof Problem)) throw error;
     return plans.flatMap(({ user, keys, session }) => {
       const failed = {
-        user,
+        user: subjectOf(user),
         result: 'failed',
         reason: 'the key store did not answer; run this again',
       } as const;

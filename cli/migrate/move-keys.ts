@@ -1,5 +1,5 @@
 /** Moves keys of several users at once: read, seal, write what is missing or older, read back and compare. */
-import type { UserId } from '../../lib/identity/user-id.ts';
+import { subjectOf, type UserId } from '../../lib/identity/user-id.ts';
 import { openStoredKeys, type StoredKey } from '../../lib/keys/stored-keys.ts';
 import { callStart } from '../../lib/kv/erasure.ts';
 import type { Kv } from '../../lib/kv/kv.ts';
@@ -124,5 +124,5 @@ async function readStoredKeys(
 }
 
 function outcomeOf({ user }: Entry, result: MoveResult): Outcome {
-  return { what: 'key', user, ...result };
+  return { what: 'key', user: subjectOf(user), ...result };
 }

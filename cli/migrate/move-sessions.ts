@@ -5,7 +5,7 @@
  * (docs/storage-schema.md). A test reads the result with the code of the functions.
  */
 import { z } from 'zod';
-import type { UserId } from '../../lib/identity/user-id.ts';
+import { subjectOf, type UserId } from '../../lib/identity/user-id.ts';
 import { type CallStart, callStart, unlessErased } from '../../lib/kv/erasure.ts';
 import { count, optionalTexts, type Query, query, scriptQuery } from '../../lib/kv/query.ts';
 import { type StepRecord, sessionKey } from '../../lib/onboarding/session.ts';
@@ -36,7 +36,8 @@ export async function moveSessions(
 
   const before = await compareAll(sessions);
   const missing = sessions.filter((_, index) => before[index] === 'none');
-  const outcomes = sessions.flatMap(({ user }, index): readonly Outcome[] => {
+  const outcomes = sessions.flatMap(({ user: owner }, index): readonly Outcome[] => {
+    const user = subjectOf(owner);
     switch (before[index]) {
       case 'same':
         return [{ what: 'session', user, result: 'already there' }];
@@ -57,7 +58,8 @@ export async function moveSessions(
     ),
   );
   const after = await compareAll(missing);
-  const written = missing.map(({ user }, index): Outcome => {
+  const written = missing.map(({ user: owner }, index): Outcome => {
+    const user = subjectOf(owner);
     if (after[index] === 'same') return { what: 'session', user, result: 'moved' };
     if (after[index] === 'other') {
       return { what: 'session', user, result: 'skipped', reason: 'the user has begun a newer one' };

@@ -1,5 +1,5 @@
 /** Decides which keys and which session of an old user are moved. Pure: no store, and the time is a parameter. */
-import { isUserId, type UserId } from '../../lib/identity/user-id.ts';
+import { isSubject, toUserId, type UserId } from '../../lib/identity/user-id.ts';
 import { saveKeyBody } from '../../lib/keys/save-key-body.ts';
 import type { StepDefinition } from '../../lib/onboarding/onboarding-steps.ts';
 import { catalogue, type ProviderId } from '../../lib/providers/catalogue.ts';
@@ -49,11 +49,11 @@ const PROVIDERS: ReadonlyMap<string, ProviderId> = new Map([
  */
 export function planUser(
   old: OldUser,
-  steps: readonly StepDefinition[],
+  { tenant, steps }: { readonly tenant: string; readonly steps: readonly StepDefinition[] },
   now: Date,
 ): { readonly plan: Plan | undefined; readonly notMoved: readonly Outcome[] } {
   const { user, keys, sessions } = old;
-  if (!isUserId(user)) {
+  if (!isSubject(user)) {
     const reason =
       user === undefined ? 'no owner' : 'the user’s id is not 1 to 255 printable ASCII characters';
     const fail = (what: Outcome['what']) => (): Outcome => ({
@@ -91,7 +91,7 @@ export function planUser(
   if (furthest && !session) {
     notMoved.push({ what: 'session', user, result: 'failed', reason: 'it has no start' });
   }
-  return { plan: { user, keys: [...planned.values()], session }, notMoved };
+  return { plan: { user: toUserId(tenant, user), keys: [...planned.values()], session }, notMoved };
 }
 
 function readKey(old: OldKey, now: Date): PlannedKey | NotMoved {

@@ -28,6 +28,8 @@ export type PartsOptions = {
   readonly functionsUrl: () => string;
 };
 
+const LOCAL_TENANT = 'local';
+
 /** Starts each part that is not configured. */
 export async function startParts(options: PartsOptions, stops: StopList): Promise<Parts> {
   const { configured, dataDirectory } = options;
@@ -55,7 +57,8 @@ async function issuerPart({ configured, dataDirectory, port, functionsUrl }: Par
   return {
     part: { url: issuer.url, note: 'tokens for alice and bob' },
     tokenUrl: `${issuer.url}/token`,
-    env: { AUTH_ISSUER: issuer.url },
+    // The issuer's port can be another one next time. The data stays that of the same users.
+    env: { AUTH_ISSUER: issuer.url, AUTH_TENANT: configured.AUTH_TENANT ?? LOCAL_TENANT },
   };
 }
 

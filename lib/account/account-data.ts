@@ -6,9 +6,10 @@ import { z } from 'zod';
 import { auditData } from '../audit/audit-log.ts';
 import { callCountData } from '../guards/rate-limit.ts';
 import { guardData } from '../guards/stored-guards.ts';
-import type { UserId } from '../identity/user-id.ts';
+import { subjectOf, type UserId } from '../identity/user-id.ts';
 import { callStart, markErased, type UserData } from '../kv/erasure.ts';
 import type { Kv } from '../kv/kv.ts';
+import { deleteLegacyData } from '../kv/legacy-data.ts';
 import { combineQueries, count, query } from '../kv/query.ts';
 import { onboardingData } from '../onboarding/session.ts';
 import { usageData } from '../usage/usage-ledger.ts';
@@ -24,6 +25,7 @@ export const allUserData: readonly UserData[] = [
 ];
 
 export type UserExport = {
+  /** The `sub`. */
   readonly user: string;
   readonly exportedAt: string;
   readonly [name: string]: unknown;
@@ -33,7 +35,7 @@ export type UserExport = {
 export async function exportUser(kv: Kv, user: UserId, now: Date): Promise<UserExport> {
   const parts: [name: string, value: unknown][] = [];
   for (const { name, read } of allUserData) parts.push([name, await kv.run(read(user, now))]);
-  return { user, exportedAt: now.toISOString(), ...Object.fromEntries(parts) };
+  return { user: subjectOf(user), exportedAt: now.toISOString(), ...Object.fromEntries(parts) };
 }
 
 /**
@@ -46,5 +48,7 @@ export async function exportUser(kv: Kv, user: UserId, now: Date): Promise<UserE
 export async function eraseUser(kv: Kv, user: UserId, now: Date): Promise<void> {
   const keys = allUserData.flatMap((part) => part.kvKeys(user, now));
   const deleteAll = query((pipeline) => pipeline.del(...keys), z.tuple([count]));
-  await kv.run(combineQueries(markErased(await callStart(user, now)), deleteAll));
+  await kv.run(
+    combineQueries(markErased(await callStart(user, now)), deleteAll, deleteLegacyData(user, keys)),
+  );
 }

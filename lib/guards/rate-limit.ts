@@ -8,6 +8,7 @@ import type { UserId } from '../identity/user-id.ts';
 import type { UserData } from '../kv/erasure.ts';
 import { ownerKey } from '../kv/key-names.ts';
 import type { Kv } from '../kv/kv.ts';
+import { assertMoved, hasLegacyData } from '../kv/legacy-data.ts';
 import { combineQueries, count, optionalCounter, type Query, query } from '../kv/query.ts';
 import { CALL_COUNTER_LIFETIME_SECONDS, RATE_WINDOW_SECONDS } from '../limits.ts';
 
@@ -70,7 +71,7 @@ export function assertWithinRateLimit(
 /**
  * Counts a call and runs a query in the same request.
  *
- * @throws Problem `rate_limited`, `store_unavailable`.
+ * @throws Problem `rate_limited`, `store_outdated`, `store_unavailable`.
  */
 export async function admitCall<T>(
   kv: Kv,
@@ -79,8 +80,11 @@ export async function admitCall<T>(
   { callsPerMinute, now }: { readonly callsPerMinute: number; readonly now: Date },
 ): Promise<T> {
   const window = rateWindow(user, now);
-  const [counts, result] = await kv.run(combineQueries(countCall(window), asked));
+  const [counts, isLegacy, result] = await kv.run(
+    combineQueries(countCall(window), hasLegacyData(user), asked),
+  );
   assertWithinRateLimit(counts, window, callsPerMinute);
+  assertMoved(isLegacy);
   return result;
 }
 

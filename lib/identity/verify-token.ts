@@ -3,10 +3,12 @@ import { decodeProtectedHeader, errors, type JWTVerifyGetKey, jwtVerify } from '
 import { Problem, type Reason } from '../errors.ts';
 import { MAX_CLOCK_SKEW_SECONDS, MAX_TOKEN_CHARACTERS } from '../limits.ts';
 import type { Secret } from '../secret.ts';
-import { isUserId, type UserId } from './user-id.ts';
+import { isSubject, toUserId, type UserId } from './user-id.ts';
 
 export type Expectations = {
   readonly issuer: string;
+  /** The tenant of this deployment's users. */
+  readonly tenant: string;
   readonly audience: readonly string[];
   readonly authorizedParties: readonly string[];
 };
@@ -22,7 +24,7 @@ const REFUSED_HEADER_MEMBERS = ['jwk', 'jku', 'x5u', 'x5c', 'crit'];
 
 /**
  * Verifies signature, `iss`, `exp`, `nbf`, `iat`, `sub`, and `aud` and `azp` where expected (RFC 7519, RFC 8725).
- * The user is the `sub` of the verified claims and nothing else.
+ * The user is the `sub` of the verified claims, in this deployment's tenant, and nothing else.
  *
  * @throws Problem `token_expired`; `token_invalid` for every other refusal, with the rule that refused the token as its
  *   reason; `issuer_unavailable` when the keys cannot be fetched, which says nothing about the token.
@@ -38,8 +40,8 @@ export function createTokenVerifier(expected: Expectations, findKey: JWTVerifyGe
     if (expected.authorizedParties.length > 0 && !expected.authorizedParties.includes(String(azp))) {
       throw invalid('token_party_wrong');
     }
-    if (!isUserId(sub)) throw invalid('token_subject_unusable');
-    return sub;
+    if (!isSubject(sub)) throw invalid('token_subject_unusable');
+    return toUserId(expected.tenant, sub);
   };
 }
 

@@ -9,6 +9,7 @@ import { guardRefusal } from '../guards/key-decision.ts';
 import { assertWithinRateLimit, rateWindow } from '../guards/rate-limit.ts';
 import type { UserId } from '../identity/user-id.ts';
 import type { Kv } from '../kv/kv.ts';
+import { assertMoved, hasLegacyData } from '../kv/legacy-data.ts';
 import { combineQueries } from '../kv/query.ts';
 import { LAST_USE_INTERVAL_MS } from '../limits.ts';
 import type { LocalKeys } from '../local/local-keys.ts';
@@ -62,7 +63,7 @@ export type KeyUse = {
 /**
  * Admits the call and opens a scope for the keys of these providers.
  *
- * @throws Problem `rate_limited`, `store_unavailable`.
+ * @throws Problem `rate_limited`, `store_outdated`, `store_unavailable`.
  */
 export async function openKeyScope(
   { kv, ring, localKeys, callsPerMinute, basePath, clock }: KeyScopeParts,
@@ -79,15 +80,17 @@ export async function openKeyScope(
     model: modelFor(provider),
     isInFile: fileKeys?.has(provider) ?? false,
   }));
-  const [{ calls, decisions }, records] = await journal.stages.time('kv', () =>
+  const [{ calls, decisions }, isLegacy, records] = await journal.stages.time('kv', () =>
     kv.run(
       combineQueries(
         admitUse(user, wanted, take, { callsPerMinute, window, now }),
+        hasLegacyData(user),
         readRecords(user, providers),
       ),
     ),
   );
   assertWithinRateLimit(calls, window, callsPerMinute);
+  assertMoved(isLegacy);
 
   let isOpen = true;
   /** The providers whose key was used, and the stored record it was opened from, if any. */

@@ -1,12 +1,15 @@
 /** Every stored record of every user, found a page at a time and never all in memory. */
 import { z } from 'zod';
-import { isUserId, type UserId } from '../identity/user-id.ts';
+import { Problem } from '../errors.ts';
+import type { UserId } from '../identity/user-id.ts';
+import { LEGACY_PREFIX, ownerKeyPattern, ownerOfKey } from '../kv/key-names.ts';
+import type { Kv } from '../kv/kv.ts';
 import { count, fieldsOfHash, type Query, query } from '../kv/query.ts';
 import { ROTATION_SCAN_COUNT } from '../limits.ts';
 import { findProvider, type ProviderId } from '../providers/catalogue.ts';
 import { kidOf } from '../vault/envelope.ts';
 import { type KeyRecord, parseStoredRecord } from '../vault/key-record.ts';
-import { RECORDS_PREFIX, recordsKey } from '../vault/records.ts';
+import { RECORDS_KIND, recordsKey } from '../vault/records.ts';
 
 /** The cursor with which a scan starts, and with which it says that it has ended. */
 export const SCAN_START = '0';
@@ -22,19 +25,42 @@ export type FoundRecord = {
   readonly kid: string | undefined;
 };
 
+/** The next cursor, and the keys of the page. */
+const scanAnswer = z.tuple([z.string().regex(/^\d{1,20}$/), z.array(z.string())]);
+
 /** One page of users with records, and the cursor of the next. A user can come twice; no user who stays is missed. */
 export function scanUsers(
   cursor: string,
 ): Query<{ readonly cursor: string; readonly users: readonly UserId[] }> {
   return query(
     (pipeline) =>
-      pipeline.scan(cursor, { match: `${RECORDS_PREFIX}*`, count: ROTATION_SCAN_COUNT, type: 'hash' }),
-    z
-      .tuple([z.tuple([z.string().regex(/^\d{1,20}$/), z.array(z.string().startsWith(RECORDS_PREFIX))])])
-      .transform(([[next, keys]]) => {
-        const users = keys.map((key) => key.slice(RECORDS_PREFIX.length)).filter(isUserId);
-        return { cursor: next, users: [...new Set(users)] };
+      pipeline.scan(cursor, {
+        match: ownerKeyPattern(RECORDS_KIND),
+        count: ROTATION_SCAN_COUNT,
+        type: 'hash',
       }),
+    z.tuple([scanAnswer]).transform(([[next, keys]]) => {
+      const users = keys.flatMap((key) => ownerOfKey(key, RECORDS_KIND) ?? []);
+      return { cursor: next, users: [...new Set(users)] };
+    }),
+  );
+}
+
+/** Records with a name of an earlier version. They are not rotated, so they must not be missed in a count. */
+export async function assertNoLegacyRecords(kv: Kv): Promise<void> {
+  let cursor = SCAN_START;
+  do {
+    const page = await kv.run(scanLegacyRecords(cursor));
+    if (page.found > 0) throw new Problem('store_outdated');
+    cursor = page.cursor;
+  } while (cursor !== SCAN_START);
+}
+
+function scanLegacyRecords(cursor: string): Query<{ readonly cursor: string; readonly found: number }> {
+  const match = `${LEGACY_PREFIX}${RECORDS_KIND}:*`;
+  return query(
+    (pipeline) => pipeline.scan(cursor, { match, count: ROTATION_SCAN_COUNT, type: 'hash' }),
+    z.tuple([scanAnswer]).transform(([[next, keys]]) => ({ cursor: next, found: keys.length })),
   );
 }
 

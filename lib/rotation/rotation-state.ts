@@ -3,12 +3,13 @@
  * share one walk and count nothing twice. A walk looks at every record once.
  */
 import { z } from 'zod';
+import { globalKey } from '../kv/key-names.ts';
 import { combineQueries, optionalText, type Query, query, scriptQuery } from '../kv/query.ts';
 import { ROTATION_REST_DURING_MS, ROTATION_REST_MS } from '../limits.ts';
 import type { KeyRing } from '../vault/key-ring.ts';
 import { isRetired } from '../vault/retired-kids.ts';
 
-const ROTATION_KEY = 'userkeys:rotation';
+const ROTATION_KEY = globalKey('rotation');
 
 const countsByKid = z
   .array(z.tuple([z.string(), z.int().nonnegative()]))

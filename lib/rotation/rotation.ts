@@ -5,7 +5,7 @@
 import type { AuditBounds } from '../audit/audit-log.ts';
 import type { Kv } from '../kv/kv.ts';
 import type { KeyRing } from '../vault/key-ring.ts';
-import { SCAN_START } from './found-records.ts';
+import { assertNoLegacyRecords, SCAN_START } from './found-records.ts';
 import {
   addTallies,
   EMPTY_TALLY,
@@ -82,13 +82,14 @@ export async function rotationStep(
  * key can be removed: unlike a walk that was resumed, it cannot have skipped records because of an outdated cursor.
  * `onProgress` receives what was counted so far.
  *
- * @throws Problem `store_unavailable`; count again then.
+ * @throws Problem `store_unavailable`; count again then. `store_outdated` while records have names of an earlier version.
  */
 export async function countRecords(
   { kv, ring, clock }: Rotation,
   onProgress: (soFar: Tally) => void = () => undefined,
 ): Promise<Tally> {
   const startedAt = clock().toISOString();
+  await assertNoLegacyRecords(kv);
   let tally = EMPTY_TALLY;
   let cursor = SCAN_START;
   do {

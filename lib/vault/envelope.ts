@@ -1,12 +1,12 @@
 /**
  * Seals and opens keys: a compact JWE (RFC 7516), `dir` with A256GCM under a key derived for its owner and provider. An
- * envelope that is moved to another user, provider or field does not open.
+ * envelope that is moved to another tenant, user, provider or field does not open.
  */
 import { CompactEncrypt, compactDecrypt, decodeProtectedHeader } from 'jose';
 import { Problem, type Reason } from '../errors.ts';
 import { MAX_ENVELOPE_CHARACTERS } from '../limits.ts';
 import { Secret } from '../secret.ts';
-import type { Binding, KeyRing } from './key-ring.ts';
+import type { Binding, KeyRing, LegacyBinding } from './key-ring.ts';
 
 const ALGORITHM = 'dir';
 const ENCRYPTION = 'A256GCM';
@@ -29,6 +29,24 @@ export async function sealKey(ring: KeyRing, binding: Binding, key: Secret): Pro
  *   plaintext exists when it is thrown.
  */
 export async function openKey(ring: KeyRing, binding: Binding, envelope: string): Promise<Secret> {
+  return open(ring, binding, envelope);
+}
+
+/**
+ * Opens an envelope that was sealed before users had a tenant. Only the migration calls it: no request can open such an
+ * envelope.
+ *
+ * @throws Problem `key_unreadable`.
+ */
+export async function openLegacyKey(
+  ring: KeyRing,
+  binding: LegacyBinding,
+  envelope: string,
+): Promise<Secret> {
+  return open(ring, binding, envelope);
+}
+
+async function open(ring: KeyRing, binding: Binding | LegacyBinding, envelope: string): Promise<Secret> {
   const header = readHeader(envelope);
   if ('refusedFor' in header) throw unreadable(header.refusedFor);
   const contentKey = await ring.deriveKey(header.kid, binding);

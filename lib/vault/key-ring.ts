@@ -1,13 +1,18 @@
 /** The master keys, in memory, as non-extractable `CryptoKey`s. Only this folder handles them. */
 import { ConfigError } from '../errors.ts';
-import type { UserId } from '../identity/user-id.ts';
-import type { ProviderId } from '../providers/catalogue.ts';
+import { splitUserId, type UserId } from '../identity/user-id.ts';
 import { assertUniqueKids, type MasterKey, parseMasterKeys } from './master-keys.ts';
 import type { VaultSettings } from './vault-settings.ts';
 import { type UnwrapKeys, WrappedKeysError } from './wrapped-keys.ts';
 
-/** What a record is bound to. Both come from the verified request, never from the record. */
-export type Binding = { readonly user: UserId; readonly provider: ProviderId };
+/**
+ * What a record is bound to. Both come from the verified request, never from the record. `provider` is a provider's id;
+ * the migration also seals records of providers that this catalogue does not have.
+ */
+export type Binding = { readonly user: UserId; readonly provider: string };
+
+/** What a record was bound to before users had a tenant. `provider`: the field of the record, known here or not. */
+export type LegacyBinding = { readonly sub: string; readonly provider: string };
 
 export type KeyRing = {
   /** The `kid` under which new records are sealed. */
@@ -15,12 +20,13 @@ export type KeyRing = {
   readonly kids: ReadonlySet<string>;
   /**
    * The content-encryption key of one user and one provider under one master key: HKDF-SHA-256 (RFC 5869)
-   * with the length-prefixed user and provider as info. Undefined for a `kid` that is not on the ring.
+   * with the length-prefixed tenant, user and provider as info. Undefined for a `kid` that is not on the ring.
    */
-  deriveKey(kid: string, binding: Binding): Promise<CryptoKey | undefined>;
+  deriveKey(kid: string, binding: Binding | LegacyBinding): Promise<CryptoKey | undefined>;
 };
 
-const DOMAIN = 'userkeys/record/1';
+const DOMAIN = 'userkeys/record/2';
+const LEGACY_DOMAIN = 'userkeys/record/1';
 const NO_SALT = new Uint8Array();
 
 /**
@@ -78,7 +84,13 @@ async function importKeys(keys: readonly [MasterKey, ...MasterKey[]]): Promise<K
 }
 
 /** Each part is preceded by its length in bytes, so that two bindings never have the same encoding. */
-function encodeBinding({ user, provider }: Binding): Uint8Array<ArrayBuffer> {
-  const parts = [DOMAIN, user, provider].map((part) => new TextEncoder().encode(part));
+function encodeBinding(binding: Binding | LegacyBinding): Uint8Array<ArrayBuffer> {
+  const parts = partsOf(binding).map((part) => new TextEncoder().encode(part));
   return new Uint8Array(parts.flatMap((part) => [part.length >> 8, part.length & 0xff, ...part]));
+}
+
+function partsOf(binding: Binding | LegacyBinding): readonly string[] {
+  if ('sub' in binding) return [LEGACY_DOMAIN, binding.sub, binding.provider];
+  const { tenant, sub } = splitUserId(binding.user);
+  return [DOMAIN, tenant, sub, binding.provider];
 }

@@ -25,11 +25,11 @@ import { RETIRED_KEY } from './retired-kids.ts';
 export type RecordEntry = StoredRecord & { readonly lastUsedAt: string | undefined };
 export type Records = ReadonlyMap<ProviderId, RecordEntry>;
 
-/** The prefix of the KV keys of all users' records. The user id follows. */
-export const RECORDS_PREFIX = 'userkeys:keys:';
+/** The kind of the KV keys that hold users' records. */
+export const RECORDS_KIND = 'keys';
 
 /** The KV key of a user's records. Scripts that check whether a key is stored need it in their `KEYS`. */
-export const recordsKey = (user: UserId) => `${RECORDS_PREFIX}${user}`;
+export const recordsKey = (user: UserId) => ownerKey(user, RECORDS_KIND);
 const lastUsedKey = (user: UserId) => ownerKey(user, 'used');
 
 /** The stored records of these providers; a provider without one is absent. */

@@ -3,10 +3,11 @@
  * older deployment that is still reachable at its own URL cannot use a retired key again.
  */
 import { z } from 'zod';
+import { globalKey } from '../kv/key-names.ts';
 import { count, type Query, query } from '../kv/query.ts';
 
 /** The KV key of the set of retired `kid`s. */
-export const RETIRED_KEY = 'userkeys:retired';
+export const RETIRED_KEY = globalKey('retired');
 
 export function retireKid(kid: string): Query<unknown> {
   return query((pipeline) => pipeline.sadd(RETIRED_KEY, kid), z.tuple([count]));

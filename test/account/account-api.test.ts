@@ -2,6 +2,7 @@ import { createClient } from '@vercel/kv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { kvKey, userId } from '../support/user-ids.ts';
 import { dumpStore } from './store-dump.ts';
 
 let world: World;
@@ -31,7 +32,8 @@ const save = (token: string, provider: string, value = newProviderKey()) =>
   call(key, `/api/keys/${provider}`, { method: 'PUT', token, json: { key: value } });
 const read = async (token: string) => (await call(account, '/api/account', { token })).json();
 const erase = (token: string) => call(account, '/api/account', { method: 'DELETE', token });
-const traces = async (sub: string) => (await dumpStore(world.kv)).filter((line) => line.includes(sub));
+const traces = async (sub: string) =>
+  (await dumpStore(world.kv)).filter((line) => line.includes(sub) || line.includes(userId(sub)));
 
 describe('GET /api/account', () => {
   test('returns everything stored about the caller, and no key, sealed or open', async () => {
@@ -45,7 +47,7 @@ describe('GET /api/account', () => {
       token,
       json: { step: 'api-keys', status: 'completed', data: { site: 'https://site.example' } },
     });
-    await expect.poll(() => store.hget(`userkeys:used:${sub}`, 'openai')).toMatch(/^\d{4}-/);
+    await expect.poll(() => store.hget(kvKey('used', sub), 'openai')).toMatch(/^\d{4}-/);
     const response = await call(account, '/api/account', { token });
     expect(response.status).toBe(200);
     const text = await response.text();
@@ -73,14 +75,14 @@ describe('GET /api/account', () => {
     expect(await read(token)).toMatchObject({ keys: [], onboarding: null });
     const left = await traces(sub);
     expect(left).toHaveLength(1);
-    expect(left[0]).toMatch(/^userkeys:calls:/);
+    expect(left[0]).toContain(kvKey('calls', sub));
   });
 
   test('includes damaged records and those of unknown providers', async () => {
     const { sub, token } = await newUser();
     await save(token, 'exa');
-    await store.hset(`userkeys:keys:${sub}`, { openai: '{', later: '{"v":7}' });
-    await store.hset(`userkeys:onboarding:${sub}`, { 'step:gone': 'not json' });
+    await store.hset(kvKey('keys', sub), { openai: '{', later: '{"v":7}' });
+    await store.hset(kvKey('onboarding', sub), { 'step:gone': 'not json' });
     const shown = await read(token);
     expect(shown.keys).toHaveLength(3);
     expect(shown.keys).toContainEqual({ provider: 'later', status: 'unreadable', lastUsedAt: null });
@@ -113,8 +115,19 @@ describe('DELETE /api/account', () => {
     expect((await erase(token)).status).toBe(204);
     expect((await erase(token)).status).toBe(204);
     await save(token, 'openai');
-    await store.hset(`userkeys:used:${sub}`, { openai: 'x' });
-    await store.del(`userkeys:keys:${sub}`);
+    await store.hset(kvKey('used', sub), { openai: 'x' });
+    await store.del(kvKey('keys', sub));
+    expect((await erase(token)).status).toBe(204);
+    expect(await traces(sub)).toEqual([]);
+  });
+
+  test('erases what has names of an earlier version too, so that it cannot be moved later', async () => {
+    const { sub, token } = await newUser();
+    const month = new Date().toISOString().slice(0, 7);
+    for (const kind of ['used', 'guards', 'spent', `usage:${month}`]) {
+      await store.hset(`userkeys:${kind}:${sub}`, { field: '1' });
+    }
+    await store.xadd(`userkeys:audit:${sub}`, '*', { action: 'save' });
     expect((await erase(token)).status).toBe(204);
     expect(await traces(sub)).toEqual([]);
   });

@@ -3,10 +3,11 @@ import { createClient } from '@vercel/kv';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { deferredWrites } from '../../lib/kv/deferred-writes.ts';
 import { callStart } from '../../lib/kv/erasure.ts';
-import { connect, userId } from '../rotation/fill-store.ts';
+import { connect } from '../rotation/fill-store.ts';
 import { type Answer, json, usual } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { kvKey, userId } from '../support/user-ids.ts';
 import { dumpStore } from './store-dump.ts';
 
 let world: World;
@@ -96,7 +97,7 @@ test('a call that is answered after the erasure records nothing', async () => {
   // A later call of another user has been recorded by then, so this call would have been too.
   const other = `other-${count}`;
   await call(proxy, '/api/proxy/openai/v1/models', { token: await world.tokenFor(other) });
-  await expect.poll(async () => (await dumpStore(world.kv)).join()).toContain(`userkeys:audit:${other}`);
+  await expect.poll(async () => (await dumpStore(world.kv)).join()).toContain(kvKey('audit', other));
   expect(await traces()).toEqual([]);
 });
 
@@ -110,16 +111,16 @@ test('a deferred write succeeds for a call that began after the erasure, but not
       deferredWrites(await callStart(user, beganAt), [
         {
           source: `redis.call('RPUSH', KEYS[1], ARGV[1]) return 1`,
-          keys: [`userkeys:notes:${sub}`],
+          keys: [kvKey('notes', sub)],
           args: ['note'],
         },
       ]),
     );
   const before = new Date();
   await write(before);
-  expect(await store.llen(`userkeys:notes:${sub}`)).toBe(1);
+  expect(await store.llen(kvKey('notes', sub))).toBe(1);
   await erase();
   await write(before);
   await write(new Date(Date.now() + 60_000));
-  expect(await store.llen(`userkeys:notes:${sub}`)).toBe(2);
+  expect(await store.llen(kvKey('notes', sub))).toBe(2);
 });

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { errorQuotingKey, json, reset } from '../support/answers.ts';
 import { type CallInit, call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { kvKey } from '../support/user-ids.ts';
 
 let world: World;
 let modules: Record<'keys' | 'key' | 'proxy' | 'generate' | 'search' | 'audit', HandlerModule>;
@@ -185,7 +186,7 @@ test('a log keeps only the newest entries, and none beyond its maximum age', asy
   await vi.waitFor(async () => {
     const sum = world.kv.requests
       .flat()
-      .filter((words) => words.includes(`userkeys:audit:audited-${user}`)).length;
+      .filter((words) => words.includes(kvKey('audit', `audited-${user}`))).length;
     expect(sum).toBeGreaterThanOrEqual(MAX_ENTRIES + 5);
   });
   await logged(MAX_ENTRIES);

@@ -143,6 +143,27 @@ test('after kill -9, also in the middle of a call, nothing is left running, and 
   expect(calls.at(-1)?.credential).toBe(key);
 });
 
+test('data that an earlier version has kept is moved to the names of this one', async () => {
+  const directory = await temporaryDirectory();
+  const { command } = await runDev(directory);
+  command.signal('SIGTERM');
+  await command.exited;
+  const kv = await startKv({ dataDirectory: join(directory, '.userkeys/kv') });
+  const startedAt = '2026-01-02T03:04:05.678Z';
+  const written = await fetch(kv.url, {
+    method: 'POST',
+    headers: { authorization: `Bearer ${kv.token}` },
+    body: JSON.stringify(['HSET', 'userkeys:onboarding:alice', 'startedAt', startedAt, 'revision', 'r']),
+  });
+  expect(written.status).toBe(200);
+  await kv.close();
+
+  const second = await runDev(directory);
+  await second.command.printed(/Moved the data of 1 user to the names of this version/);
+  const answer = await call(second.url, await tokenOf(second.command), '/api/onboarding');
+  expect(await answer.json()).toMatchObject({ startedAt });
+});
+
 test('what it keeps is readable by its owner alone, and the master key is made once', async () => {
   const directory = await temporaryDirectory();
   const file = join(directory, '.userkeys/vault-keys');

@@ -8,11 +8,12 @@ import { z } from 'zod';
 import { rotate as rotateCommand } from '../../cli/commands/rotate.ts';
 import { type RunningKv, startKv } from '../../dev/kv/start-kv.ts';
 import type { Kv } from '../../lib/kv/kv.ts';
-import { scriptQuery } from '../../lib/kv/query.ts';
+import { query, scriptQuery } from '../../lib/kv/query.ts';
 import { dumpStore } from '../account/store-dump.ts';
 import { connect, fillStore, ringOf } from '../rotation/fill-store.ts';
-import { newMasterKey, newProviderKey } from '../support/start-world.ts';
+import { newMasterKey, newProviderKey, TEST_TENANT } from '../support/start-world.ts';
 import { temporaryDirectory, writeFiles } from '../support/temporary-directory.ts';
+import { kvKey } from '../support/user-ids.ts';
 import { type Ran, runUserkeys } from './run-userkeys.ts';
 
 /** Each test starts several processes, which are slow to start on a busy machine. */
@@ -37,6 +38,7 @@ async function rotate(vaultKeys: readonly string[], ...args: readonly string[]):
     KV_REST_API_URL: store.url,
     KV_REST_API_TOKEN: store.token,
     VAULT_KEYS: vaultKeys.join(','),
+    AUTH_TENANT: TEST_TENANT,
   };
   const ran = await runUserkeys(['rotate', ...args], env);
   for (const secret of [store.token, providerKey, ...vaultKeys.map((key) => key.split(':')[1])]) {
@@ -49,6 +51,7 @@ async function rotateHere(url: string, vaultKeys: readonly string[]): Promise<Pi
   vi.stubEnv('KV_REST_API_URL', url);
   vi.stubEnv('KV_REST_API_TOKEN', store.token);
   vi.stubEnv('VAULT_KEYS', vaultKeys.join(','));
+  vi.stubEnv('AUTH_TENANT', TEST_TENANT);
   let text = '';
   const keep = (chunk: string | Uint8Array) => {
     text += String(chunk);
@@ -98,8 +101,7 @@ async function startFront() {
 
 const fill = async (masterKey: string, ...users: readonly string[]) =>
   fillStore(kv, await ringOf(masterKey), users, ['openai'], () => providerKey);
-const records = async () =>
-  (await dumpStore(store)).filter((line) => line.startsWith('userkeys:keys:')).sort();
+const records = async () => (await dumpStore(store)).filter((line) => /^uk:\{.*\}:keys /.test(line)).sort();
 
 describe('npm run rotate', () => {
   test('counts in a dry run, changes no record, and says that the old key must stay', async () => {
@@ -136,10 +138,21 @@ describe('npm run rotate', () => {
     }
   });
 
+  test('says nothing about master keys while records have names of an earlier version', async () => {
+    await fill(k2, 'a');
+    await kv.run(query((pipeline) => pipeline.hset('userkeys:keys:b', { openai: '{"v":1}' }), z.unknown()));
+    for (const args of [['--dry-run'], []]) {
+      const { code, text } = await rotate([k2, k1], ...args);
+      expect(code).toBe(1);
+      expect(text).toContain('userkeys migrate tenant --apply');
+      expect(text).not.toMatch(/can be removed|not needed|No record needs/);
+    }
+  });
+
   test('refuses to call a key removable that a record of an unknown provider needs', async () => {
     await fill(k1, 'a');
     const source = `redis.call('HSET', KEYS[1], 'later', redis.call('HGET', KEYS[1], 'openai')) return 1`;
-    await kv.run(scriptQuery({ source, keys: ['userkeys:keys:a'], args: [] }, z.unknown()));
+    await kv.run(scriptQuery({ source, keys: [kvKey('keys', 'a')], args: [] }, z.unknown()));
     const { code, text } = await rotate([k2, k1]);
     expect(code).toBe(1);
     expect(text).toContain('k1 must stay in VAULT_KEYS: 1 record needs it.');
@@ -178,7 +191,7 @@ describe('npm run rotate', () => {
     expect(bad.text).toContain('Looked in the environment, and for .env.local and .env in ');
     const directory = await temporaryDirectory();
     await writeFiles(directory, {
-      '.env.local': `KV_REST_API_URL=${store.url}\nKV_REST_API_TOKEN=${store.token}\nVAULT_KEYS=${k2}\n`,
+      '.env.local': `KV_REST_API_URL=${store.url}\nKV_REST_API_TOKEN=${store.token}\nVAULT_KEYS=${k2}\nAUTH_TENANT=${TEST_TENANT}\n`,
     });
     expect(await runUserkeys(['rotate'], {}, directory)).toMatchObject({ code: 0 });
   });

@@ -2,7 +2,7 @@ import { composeApp } from '../../lib/compose.ts';
 import { loadConfig } from '../../lib/config.ts';
 import { Problem } from '../../lib/errors.ts';
 import { createRouter } from '../../lib/http/router.ts';
-import { isUserId } from '../../lib/identity/user-id.ts';
+import { toUserId } from '../../lib/identity/user-id.ts';
 import { fetchSend } from '../../lib/outgoing/fetch-send.ts';
 import { Secret } from '../../lib/secret.ts';
 import { openKey, sealKey } from '../../lib/vault/envelope.ts';
@@ -49,8 +49,7 @@ export async function run({ env, token, key }: Input): Promise<string> {
 
 async function openMoved(vaultKeys: Secret): Promise<string> {
   const ring = await loadKeyRing({ vaultKeys, wrappedKeys: undefined });
-  const [alice, bob] = ['alice', 'bob'].filter(isUserId);
-  if (alice === undefined || bob === undefined) return 'no users';
+  const [alice, bob] = [toUserId('test', 'alice'), toUserId('test', 'bob')];
   const sealed = await sealKey(ring, { user: alice, provider: 'openai' }, new Secret('k'));
   return openKey(ring, { user: bob, provider: 'openai' }, sealed).then(
     () => 'opened',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { kvKey } from '../support/user-ids.ts';
 
 let world: World;
 let modules: Record<'key' | 'proxy', HandlerModule>;
@@ -28,5 +29,5 @@ test('a call over the rate limit does not count towards the daily limit', async 
   expect(new Set(responses.map(({ status }) => status))).toEqual(new Set([200, 429]));
   const { createClient } = await import('@vercel/kv');
   const store = createClient({ url: world.kv.url, token: world.kv.token });
-  expect(await store.hget('userkeys:spent:both-limits', 'openai')).toBe(world.calls.length);
+  expect(await store.hget(kvKey('spent', 'both-limits'), 'openai')).toBe(world.calls.length);
 });

@@ -69,5 +69,5 @@ test('calls are counted in the KV request that reads the keys, and counters expi
   const sent = world.kv.requests.slice(before);
   expect(sent).toHaveLength(1);
   const names = sent[0]?.map(([name]) => name?.toUpperCase());
-  expect(names).toEqual(['INCR', 'EXPIRE', 'GET', 'HMGET', 'HMGET', 'HMGET', 'HMGET']);
+  expect(names).toEqual(['INCR', 'EXPIRE', 'GET', 'EXISTS', 'EXISTS', 'HMGET', 'HMGET', 'HMGET', 'HMGET']);
 });

@@ -13,6 +13,7 @@ import { call } from '../support/call.ts';
 import { startTestIssuer } from '../support/issuer.ts';
 import { serveApp } from '../support/serve-app.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { kvKey } from '../support/user-ids.ts';
 
 let world: World;
 const strict = { AUTH_AUDIENCE: 'userkeys', AUTH_AUTHORIZED_PARTIES: 'https://app.example' };
@@ -175,7 +176,7 @@ describe('a stored key that does not open is logged with what is wrong with it',
   async function storeBroken(sub: string, breakRecord: (text: string) => string): Promise<string> {
     const token = await world.tokenFor(sub);
     await call(serve(), '/api/keys/openai', { method: 'PUT', token, json: { key: newProviderKey() } });
-    const key = `userkeys:keys:${sub}`;
+    const key = kvKey('keys', sub);
     const kv = connect(world.kv);
     const [text] = await kv.run(query((pipeline) => pipeline.hget(key, 'openai'), z.tuple([z.string()])));
     await kv.run(query((pipeline) => pipeline.hset(key, { openai: breakRecord(text) }), z.unknown()));

@@ -8,7 +8,7 @@ import { connect, fillStore, ringOf } from '../rotation/fill-store.ts';
 import { call } from '../support/call.ts';
 import { type Distort, startOddStore } from '../support/odd-store.ts';
 import { serveApp } from '../support/serve-app.ts';
-import { newMasterKey, newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { newMasterKey, newProviderKey, startWorld, TEST_TENANT, type World } from '../support/start-world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -110,6 +110,7 @@ describe.each(Object.entries(distortions))('a store that answers with %s', (name
       KV_REST_API_URL: odd.url,
       KV_REST_API_TOKEN: odd.token,
       VAULT_KEYS: `${current},${former}`,
+      AUTH_TENANT: TEST_TENANT,
     });
     expect(odd.changedRequests()).toBeGreaterThan(0);
     expect(ran).toMatchObject({ code: 1 });
@@ -127,6 +128,7 @@ test('a store that hides the fields of hashes stops `userkeys rotate` too', asyn
     KV_REST_API_URL: odd.url,
     KV_REST_API_TOKEN: odd.token,
     VAULT_KEYS: `${current},${former}`,
+    AUTH_TENANT: TEST_TENANT,
   });
   expect(ran).toMatchObject({ code: 1 });
   expect(ran.text).not.toMatch(/remov|not needed|no record/i);

@@ -15,11 +15,11 @@ import { join } from 'node:path';
 import { parse as dotenv } from 'dotenv';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { withUserKeys } from '../../lib/app.ts';
-import { isUserId } from '../../lib/identity/user-id.ts';
 import { catalogue, providerIds } from '../../lib/providers/catalogue.ts';
 import { errorQuotingKey, json } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { kvKey, userId } from '../support/user-ids.ts';
 
 let directory: string;
 let envFile: string;
@@ -90,7 +90,7 @@ describe('saving a key', () => {
     expect(response.status).toBe(201);
     expect(await response.json()).toMatchObject({ provider: 'gemini', status: 'valid', envFile: 'written' });
     expect(await content()).toBe(`GEMINI_API_KEY=${value}\n`);
-    expect(world.kv.requests.flat().some((command) => command.includes(`userkeys:keys:${user}`))).toBe(true);
+    expect(world.kv.requests.flat().some((command) => command.includes(kvKey('keys', user)))).toBe(true);
     expect(JSON.stringify(world.kv.requests)).not.toContain(value);
     expect(await list()).toMatchObject([{ provider: 'gemini', envFile: 'written', version: 1 }]);
   });
@@ -245,8 +245,7 @@ describe('a key in .env', () => {
     expect(world.calls.at(-1)).toMatchObject({ provider: 'exa', credential: exa });
     await call(generate, '/api/generate', { method: 'POST', token, json: { prompt: 'hello' } });
     expect(world.calls.at(-1)).toMatchObject({ provider: 'gemini', credential: gemini });
-    if (!isUserId(user)) throw new Error('not a user id');
-    expect(await withUserKeys(user, async (own) => (await own.get('gemini')).reveal())).toBe(gemini);
+    expect(await withUserKeys(userId(user), async (own) => (await own.get('gemini')).reveal())).toBe(gemini);
   });
 
   test('without a stored key is listed as unverified and never stored', async () => {

@@ -3,6 +3,7 @@ import { onboardingState } from '../../lib/onboarding/onboarding-schema.ts';
 import { errorQuotingKey, reset } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { kvKey } from '../support/user-ids.ts';
 
 let world: World;
 let onboarding: HandlerModule;
@@ -257,14 +258,7 @@ test('a damaged record makes its step pending and does not hide other steps', as
   const damage = await fetch(world.kv.url, {
     method: 'POST',
     headers: { authorization: `Bearer ${world.kv.token}` },
-    body: JSON.stringify([
-      'HSET',
-      `userkeys:onboarding:${user}`,
-      'step:api-keys',
-      '{"v":9',
-      'startedAt',
-      'noon',
-    ]),
+    body: JSON.stringify(['HSET', kvKey('onboarding', user), 'step:api-keys', '{"v":9', 'startedAt', 'noon']),
   });
   expect(damage.status).toBe(200);
   expect(await state()).toMatchObject({

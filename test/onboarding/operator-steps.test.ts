@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { composeApp } from '../../lib/compose.ts';
 import { loadConfig } from '../../lib/config.ts';
 import { ConfigError } from '../../lib/errors.ts';
-import { isUserId, type UserId } from '../../lib/identity/user-id.ts';
+import type { UserId } from '../../lib/identity/user-id.ts';
 import { callStart, markErased } from '../../lib/kv/erasure.ts';
+import { ownerKey } from '../../lib/kv/key-names.ts';
 import { combineQueries, query } from '../../lib/kv/query.ts';
 import { deleteSession, readSession, type Session, writeStep } from '../../lib/onboarding/session.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
@@ -12,6 +13,7 @@ import type { ProviderId } from '../../lib/providers/catalogue.ts';
 import { call } from '../support/call.ts';
 import { serveApp } from '../support/serve-app.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { userId } from '../support/user-ids.ts';
 
 /** The example of docs/onboarding.md. */
 const CONTENT_MARKETING = JSON.stringify([
@@ -65,9 +67,7 @@ async function openApp(
 let count = 0;
 function newUser() {
   count += 1;
-  const user = `operator_user_${count}`;
-  if (!isUserId(user)) throw new Error('not a user id');
-  return user;
+  return userId(`operator_user_${count}`);
 }
 
 describe('an operator’s list of steps', () => {
@@ -217,7 +217,7 @@ describe('a step based on an outdated session', () => {
     await app.kv.run(combineQueries(markErased(start), deleteSession(user)));
     expect(await write(seen, 'a')).toBe('erased');
     await read();
-    const left = query((pipeline) => pipeline.exists(`userkeys:onboarding:${user}`), z.tuple([z.int()]));
+    const left = query((pipeline) => pipeline.exists(ownerKey(user, 'onboarding')), z.tuple([z.int()]));
     expect(await app.kv.run(left)).toEqual([0]);
   });
 });

@@ -11,6 +11,7 @@ import { query } from '../../lib/kv/query.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { requestsBeforeResponses } from '../support/kv-requests.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { kvKey } from '../support/user-ids.ts';
 
 let world: World;
 let withUserEnv: typeof import('../../lib/process-env/with-user-env.ts').withUserEnv;
@@ -491,7 +492,7 @@ it('a record that does not open reads as undefined and does not hide other keys'
   await save('dora', 'gemini', anna);
   const { app } = await import('../../lib/app.ts');
   const { kv } = await app();
-  await kv.run(query((pipeline) => pipeline.hset('userkeys:keys:dora', { openai: 'damaged' }), z.unknown()));
+  await kv.run(query((pipeline) => pipeline.hset(kvKey('keys', 'dora'), { openai: 'damaged' }), z.unknown()));
   const handler = withUserEnv(() =>
     Response.json([process.env.OPENAI_API_KEY ?? null, process.env.GEMINI_API_KEY]),
   );

@@ -1,6 +1,6 @@
 /** Writes the sealed records of many users directly into a store. */
 import { Problem } from '../../lib/errors.ts';
-import { isUserId, type UserId } from '../../lib/identity/user-id.ts';
+import type { UserId } from '../../lib/identity/user-id.ts';
 import { createKv, type Kv } from '../../lib/kv/kv.ts';
 import { combineQueries } from '../../lib/kv/query.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
@@ -10,13 +10,9 @@ import { sealKey } from '../../lib/vault/envelope.ts';
 import { hintOf, type KeyRecord } from '../../lib/vault/key-record.ts';
 import { type KeyRing, loadKeyRing } from '../../lib/vault/key-ring.ts';
 import { replaceRecord } from '../../lib/vault/records.ts';
+import { userId } from '../support/user-ids.ts';
 
 const USERS_PER_REQUEST = 500;
-
-export function userId(sub: string): UserId {
-  if (!isUserId(sub)) throw new Error('not a user id');
-  return sub;
-}
 
 export function connect({ url, token }: { readonly url: string; readonly token: string }): Kv {
   return createKv({ url, token: new Secret(token) }, createUndiciSend());

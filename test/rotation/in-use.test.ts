@@ -12,7 +12,8 @@ import { readRecords } from '../../lib/vault/records.ts';
 import { call } from '../support/call.ts';
 import { redisServerInstalled } from '../support/redis-server.ts';
 import { newMasterKey, newProviderKey, startWorld, type World } from '../support/start-world.ts';
-import { connect, fillStore, ringOf, userId } from './fill-store.ts';
+import { userId } from '../support/user-ids.ts';
+import { connect, fillStore, ringOf } from './fill-store.ts';
 
 const REDIS = redisServerInstalled();
 const USERS = Number(process.env.ROTATION_USERS ?? (REDIS ? 10_000 : 2_000));
@@ -130,12 +131,13 @@ test(`${USERS} users’ records are rotated on ${REDIS ? 'redis-server' : 'the e
   const wrong: string[] = [];
   const users = [...expected.keys()];
   for (let from = 0; from < users.length; from += 500) {
-    const some = users.slice(from, from + 500).map(userId);
-    const records = await kv.run(combineQueries(...some.map((user) => readRecords(user, ['openai']))));
-    for (const [index, user] of some.entries()) {
+    const some = users.slice(from, from + 500);
+    const records = await kv.run(combineQueries(...some.map((sub) => readRecords(userId(sub), ['openai']))));
+    for (const [index, sub] of some.entries()) {
+      const user = userId(sub);
       const record = records[index]?.get('openai')?.record;
       const opened = record && (await openKey(newRing, { user, provider: 'openai' }, record.jwe));
-      if (opened?.reveal() !== expected.get(user)) wrong.push(user);
+      if (opened?.reveal() !== expected.get(sub)) wrong.push(sub);
     }
   }
   expect(wrong).toEqual([]);

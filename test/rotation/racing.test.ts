@@ -7,7 +7,8 @@ import { reinstateKid, retireKid } from '../../lib/vault/retired-kids.ts';
 import { json } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newMasterKey, newProviderKey, startWorld, type World } from '../support/start-world.ts';
-import { connect, fillStore, ringOf, sealedRecord, userId } from './fill-store.ts';
+import { userId } from '../support/user-ids.ts';
+import { connect, fillStore, ringOf, sealedRecord } from './fill-store.ts';
 
 const STEP = { maxMs: 10_000, maxUsers: 1_000_000 };
 const [oldKey, newKey] = [newMasterKey('k1'), newMasterKey('k2')];

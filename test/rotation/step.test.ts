@@ -10,7 +10,8 @@ import { openKey } from '../../lib/vault/envelope.ts';
 import type { KeyRing } from '../../lib/vault/key-ring.ts';
 import { readRecords, replaceRecord } from '../../lib/vault/records.ts';
 import { newMasterKey, newProviderKey } from '../support/start-world.ts';
-import { connect, fillStore, ringOf, sealedRecord, userId } from './fill-store.ts';
+import { kvKey, userId } from '../support/user-ids.ts';
+import { connect, fillStore, ringOf, sealedRecord } from './fill-store.ts';
 
 const PROVIDERS = ['openai', 'exa'] as const;
 const ALL: StepLimits = { maxMs: 60_000, maxUsers: 1_000_000 };
@@ -122,8 +123,8 @@ describe('a rotation step', () => {
       query(
         (pipeline) =>
           pipeline
-            .hset('userkeys:keys:user 0:*', { xai: '{"v":1', made_up: '{}' })
-            .hset('userkeys:keys:broken', { openai: '' }),
+            .hset(kvKey('keys', 'user 0:*'), { xai: '{"v":1', made_up: '{}' })
+            .hset(kvKey('keys', 'broken'), { openai: '' }),
         z.unknown(),
       ),
     );
@@ -143,7 +144,7 @@ describe('a rotation step', () => {
     await kv.run(
       query(
         (pipeline) =>
-          pipeline.set('userkeys:rotation', '{"v":1,"running":7}').set('userkeys:keys:not a hash', 'x'),
+          pipeline.set('userkeys:rotation', '{"v":1,"running":7}').set(kvKey('keys', 'not a hash'), 'x'),
         z.unknown(),
       ),
     );
@@ -155,9 +156,9 @@ describe('a rotation step', () => {
   test('keeps a record of an unknown provider, and reports that it still needs its master key', async () => {
     await fill(1);
     const [text] = await kv.run(
-      query((pipeline) => pipeline.hget('userkeys:keys:user 0:*', 'openai'), z.tuple([z.string()])),
+      query((pipeline) => pipeline.hget(kvKey('keys', 'user 0:*'), 'openai'), z.tuple([z.string()])),
     );
-    await kv.run(query((pipeline) => pipeline.hset('userkeys:keys:user 0:*', { later: text }), z.unknown()));
+    await kv.run(query((pipeline) => pipeline.hset(kvKey('keys', 'user 0:*'), { later: text }), z.unknown()));
     const { state } = await rotationStep(await rotation(newKey, oldKey), ALL);
     expect(state.last?.tally.left.get('old')).toBe(1);
   });

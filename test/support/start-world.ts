@@ -12,6 +12,9 @@ import { startRedisServer } from './redis-server.ts';
 /** One request that reached KV, as a list of its commands. */
 type KvRequest = readonly (readonly string[])[];
 
+/** The tenant of every user of a test. */
+export const TEST_TENANT = 'test';
+
 export type World = {
   readonly kv: {
     readonly url: string;
@@ -62,6 +65,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     KV_REST_API_URL: kv.url,
     KV_REST_API_TOKEN: kv.token,
     AUTH_ISSUER: issuer.url,
+    AUTH_TENANT: TEST_TENANT,
     VAULT_KEYS: newMasterKey(),
     // For processes that get this environment and no other variable.
     ...compileCache(),

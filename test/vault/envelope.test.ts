@@ -2,25 +2,28 @@ import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { CompactEncrypt, decodeProtectedHeader } from 'jose';
 import { describe, expect, test } from 'vitest';
-import { isUserId, type UserId } from '../../lib/identity/user-id.ts';
+import { toUserId } from '../../lib/identity/user-id.ts';
 import { Secret } from '../../lib/secret.ts';
-import { openKey, sealKey } from '../../lib/vault/envelope.ts';
+import { openKey, openLegacyKey, sealKey } from '../../lib/vault/envelope.ts';
 import { loadKeyRing } from '../../lib/vault/key-ring.ts';
 import { newMasterKey, newProviderKey } from '../support/start-world.ts';
+import { userId } from '../support/user-ids.ts';
 
-function user(sub: string): UserId {
-  if (!isUserId(sub)) throw new Error('not a user id');
-  return sub;
-}
 const master = newMasterKey('k1');
 const ring = await loadKeyRing({ vaultKeys: new Secret(master), wrappedKeys: undefined });
-const alice = { user: user('alice'), provider: 'openai' } as const;
+const alice = { user: userId('alice'), provider: 'openai' } as const;
 const key = new Secret(newProviderKey());
 const sealed = await sealKey(ring, alice, key);
 
-/** Sealed once with the master key 00 01 … 1f. Never generate it again: it proves that old envelopes still open. */
-const GOLDEN =
+/** Sealed once with the master key 00 01 … 1f. Never generate them again: they prove that old envelopes still open. */
+const GOLDEN_1 =
   'eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwia2lkIjoiZ29sZGVuIn0..5KWbvuybeEUyfEu-.rk1msAW7Xjr9BjVBOv3OVA.Rgdr--fZfXv4ZJRKBw1orA';
+const GOLDEN_2 = {
+  user_golden:
+    'eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwia2lkIjoiZ29sZGVuIn0..wtWAMus8_7trLJPj.d7hdvVhWVTTPNgnICjIJJw.vh4sWPWTEY8pww0Lt9KY-Q',
+  'auth0|golden {x}:%*':
+    'eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIiwia2lkIjoiZ29sZGVuIn0..PcnfG7Rm3EgbYXMW.qyFVlggoEmNh4K0UYpQPvA.ssqVWN89vt579wDI63_5TQ',
+};
 const unreadable = { code: 'key_unreadable', status: 403 };
 
 test('an envelope opens for its owner and provider, and sealing twice gives different envelopes', async () => {
@@ -31,9 +34,11 @@ test('an envelope opens for its owner and provider, and sealing twice gives diff
 
 describe('openKey rejects an envelope', () => {
   test.each([
-    ['moved to another user', { ...alice, user: user('bob') }],
+    ['moved to another user', { ...alice, user: userId('bob') }],
+    ['moved to the same user of another tenant', { ...alice, user: toUserId('other', 'alice') }],
     ['moved to another provider', { ...alice, provider: 'exa' }],
-    ['whose user and provider have the same concatenation', { user: user('aliceo'), provider: 'exa' }],
+    ['whose tenant and user have the same concatenation', { ...alice, user: toUserId('testa', 'lice') }],
+    ['whose user and provider have the same concatenation', { user: userId('aliceo'), provider: 'exa' }],
   ] as const)('%s', async (_what, binding) => {
     await expect(openKey(ring, binding, sealed)).rejects.toMatchObject(unreadable);
   });
@@ -111,13 +116,30 @@ test('every master key on the ring opens envelopes, and the first one seals', as
   expect(decodeProtectedHeader(await sealKey(rotated, alice, key)).kid).toBe('k2');
 });
 
-test('an envelope of version 1 still opens', async () => {
-  const bytes = Buffer.from(Array.from({ length: 32 }, (_, i) => i));
-  const vaultKeys = new Secret(`golden:${bytes.toString('base64url')}`);
-  const fixed = await loadKeyRing({ vaultKeys, wrappedKeys: undefined });
-  expect((await openKey(fixed, { user: user('user_golden'), provider: 'gemini' }, GOLDEN)).reveal()).toBe(
-    'golden plaintext',
-  );
+const goldenRing = loadKeyRing({
+  vaultKeys: new Secret(
+    `golden:${Buffer.from(Array.from({ length: 32 }, (_, i) => i)).toString('base64url')}`,
+  ),
+  wrappedKeys: undefined,
+});
+
+test.each(Object.entries(GOLDEN_2))('an envelope of version 2 still opens: %s', async (sub, envelope) => {
+  const binding = { user: toUserId('tenant-1', sub), provider: 'gemini' } as const;
+  expect((await openKey(await goldenRing, binding, envelope)).reveal()).toBe('golden plaintext');
+});
+
+test('an envelope of version 1 still opens for the migration, and for no request', async () => {
+  const fixed = await goldenRing;
+  const binding = { sub: 'user_golden', provider: 'gemini' } as const;
+  expect((await openLegacyKey(fixed, binding, GOLDEN_1)).reveal()).toBe('golden plaintext');
+  const moved = { sub: 'user_golden2', provider: 'gemini' } as const;
+  await expect(openLegacyKey(fixed, moved, GOLDEN_1)).rejects.toMatchObject(unreadable);
+  for (const tenant of ['test', 'user_golden']) {
+    const request = { user: toUserId(tenant, 'user_golden'), provider: 'gemini' } as const;
+    await expect(openKey(fixed, request, GOLDEN_1)).rejects.toMatchObject(unreadable);
+  }
+  const now = await sealKey(fixed, { user: userId('user_golden'), provider: 'gemini' }, key);
+  await expect(openLegacyKey(fixed, binding, now)).rejects.toMatchObject(unreadable);
 });
 
 test('rejects master keys that are not 32 bytes, are all zero or share a kid; messages contain no key', async () => {

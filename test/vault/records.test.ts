@@ -2,6 +2,7 @@ import { createClient } from '@vercel/kv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
+import { kvKey } from '../support/user-ids.ts';
 
 let world: World;
 let keys: HandlerModule;
@@ -28,8 +29,7 @@ const list = async (sub: string): Promise<{ provider: string; status: string }[]
   (await (await call(keys, '/api/keys', { token: await world.tokenFor(sub) })).json()).keys;
 const use = async (sub: string, provider: string) =>
   call(proxy, `/api/proxy/${provider}/v1/models`, { token: await world.tokenFor(sub) });
-const read = async (sub: string, provider: string) =>
-  String(await store.hget(`userkeys:keys:${sub}`, provider));
+const read = async (sub: string, provider: string) => String(await store.hget(kvKey('keys', sub), provider));
 
 describe('stored records', () => {
   test.each<[string, string, string]>([
@@ -40,7 +40,7 @@ describe('stored records', () => {
     async (_what, sub, provider) => {
       await save('victim', 'openai');
       await save(sub, 'exa');
-      await store.hset(`userkeys:keys:${sub}`, { [provider]: await read('victim', 'openai') });
+      await store.hset(kvKey('keys', sub), { [provider]: await read('victim', 'openai') });
       const before = world.calls.length;
       const response = await use(sub, provider);
       expect(response.status).toBe(403);
@@ -56,7 +56,7 @@ describe('stored records', () => {
     'a damaged record (%j) does not hide other records and can be replaced by a save',
     async (damaged) => {
       await save('damaged', 'exa');
-      await store.hset('userkeys:keys:damaged', { openai: damaged });
+      await store.hset(kvKey('keys', 'damaged'), { openai: damaged });
       const shown = new Map((await list('damaged')).map((entry) => [entry.provider, entry.status]));
       expect(shown.get('openai')).toBe('unreadable');
       expect(shown.get('exa')).toBe('valid');
@@ -69,7 +69,7 @@ describe('stored records', () => {
   test('a record in the field __proto__ is not listed and does not reach the prototype', async () => {
     await save('proto', 'exa');
     await store.hset(
-      'userkeys:keys:proto',
+      kvKey('keys', 'proto'),
       Object.fromEntries([
         ['__proto__', '{"v":1}'],
         ['constructor', 'x'],
@@ -81,26 +81,26 @@ describe('stored records', () => {
   test('contain no plaintext key, and each provider has its own field', async () => {
     await save('fields', 'exa');
     await save('fields', 'groq');
-    expect((await store.hkeys('userkeys:keys:fields')).sort()).toEqual(['exa', 'groq']);
+    expect((await store.hkeys(kvKey('keys', 'fields'))).sort()).toEqual(['exa', 'groq']);
   });
 });
 
 test('two users never share a KV key, whatever their subs are', async () => {
-  const subs = ['a', 'a:b', 'a:keys', 'userkeys:keys:a', '*', 'a b', '{a}', '[ab]'];
+  const subs = ['a', 'a:b', 'a:keys', kvKey('keys', 'a'), '*', 'a b', '{a}', '[ab]'];
   for (const sub of subs) expect((await save(sub, 'exa')).status).toBe(201);
   for (const sub of subs) {
     expect(await list(sub)).toHaveLength(1);
-    expect(await store.exists(`userkeys:keys:${sub}`)).toBe(1);
+    expect(await store.exists(kvKey('keys', sub))).toBe(1);
   }
 });
 
 test('writes lastUsedAt after a call, at most once a minute, and not for a key that was deleted meanwhile', async () => {
   await save('used', 'openai');
   await use('used', 'openai');
-  await expect.poll(() => store.hget('userkeys:used:used', 'openai')).toMatch(/^\d{4}-/);
-  const noted = await store.hget('userkeys:used:used', 'openai');
+  await expect.poll(() => store.hget(kvKey('used', 'used'), 'openai')).toMatch(/^\d{4}-/);
+  const noted = await store.hget(kvKey('used', 'used'), 'openai');
   await use('used', 'openai');
-  expect(await store.hget('userkeys:used:used', 'openai')).toBe(noted);
+  expect(await store.hget(kvKey('used', 'used'), 'openai')).toBe(noted);
   await call(key, '/api/keys/openai', { method: 'DELETE', token: await world.tokenFor('used') });
-  expect(await store.exists('userkeys:used:used')).toBe(0);
+  expect(await store.exists(kvKey('used', 'used'))).toBe(0);
 });

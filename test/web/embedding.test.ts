@@ -2,6 +2,7 @@ import type { Browser, BrowserContext, BrowserContextOptions } from 'playwright-
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { json } from '../support/answers.ts';
 import { newProviderKey } from '../support/start-world.ts';
+import { kvKey } from '../support/user-ids.ts';
 import { findAccessibilityViolations } from './support/axe.ts';
 import { chromiumPath, launchChromium } from './support/chromium.ts';
 import { type HostPageOptions, openHostPage } from './support/host-page.ts';
@@ -126,7 +127,7 @@ describe.skipIf(chromiumPath === undefined)('<user-keys> in an app on another or
       await fetch(kv.url, {
         method: 'POST',
         headers: { authorization: `Bearer ${kv.token}` },
-        body: JSON.stringify(['HSET', `userkeys:keys:${user}`, 'exa', record]),
+        body: JSON.stringify(['HSET', kvKey('keys', user), 'exa', record]),
       });
       await page.evaluate(() => document.querySelector('user-keys')?.reload());
       await page.getByText('The stored key cannot be decrypted.').waitFor();

@@ -30,6 +30,8 @@ export function describeError(error: unknown, provider = 'The provider'): ErrorT
     case 'vault_unavailable':
     case 'issuer_unavailable':
       return retry('The server cannot do this right now.', `Nothing was changed. ${tryAgain}`);
+    case 'store_outdated':
+      return retry('The key store is being upgraded.', `Nothing was changed. ${tryAgain}`);
     case 'env_file_busy':
       return retry('Another program is writing to your .env file.', 'Nothing was saved. Try again.');
     case 'env_file_refused':

@@ -7,7 +7,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type RunningKv, startKv } from '../../../dev/kv/start-kv.ts';
 import { query } from '../../../lib/kv/query.ts';
-import { newMasterKey, newProviderKey } from '../../support/start-world.ts';
+import { newMasterKey, newProviderKey, TEST_TENANT } from '../../support/start-world.ts';
 import { runMigrate } from './run-migrate.ts';
 import { openStored, type Stored } from './stored-users.ts';
 
@@ -24,6 +24,7 @@ beforeAll(async () => {
     KV_REST_API_URL: kv.url,
     KV_REST_API_TOKEN: kv.token,
     AUTH_ISSUER: 'https://issuer.example',
+    AUTH_TENANT: TEST_TENANT,
     VAULT_KEYS: newMasterKey(),
   };
   stored = await openStored(env);

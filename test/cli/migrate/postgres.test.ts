@@ -4,7 +4,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } 
 import { z } from 'zod';
 import { type RunningKv, startKv } from '../../../dev/kv/start-kv.ts';
 import { query } from '../../../lib/kv/query.ts';
-import { newMasterKey, newProviderKey } from '../../support/start-world.ts';
+import { newMasterKey, newProviderKey, TEST_TENANT } from '../../support/start-world.ts';
+import { kvKey } from '../../support/user-ids.ts';
 import { runMigrate, startMigrate } from './run-migrate.ts';
 import type { RunningPostgres } from './start-postgres.ts';
 import { findPostgres, startPostgres } from './start-postgres.ts';
@@ -48,6 +49,7 @@ describe.skipIf(bin === undefined)('from PostgreSQL', () => {
       KV_REST_API_URL: kv.url,
       KV_REST_API_TOKEN: kv.token,
       AUTH_ISSUER: 'https://issuer.example',
+      AUTH_TENANT: TEST_TENANT,
       VAULT_KEYS: newMasterKey(),
     };
     stored = await openStored(env);
@@ -176,7 +178,7 @@ describe.skipIf(bin === undefined)('from PostgreSQL', () => {
     const stuck = await addSession('cleo');
     await addKey(stuck, 'openai', key);
     await stored.kv.run(
-      query((pipeline) => pipeline.hset('userkeys:keys:cleo', { openai: 'damaged' }), z.unknown()),
+      query((pipeline) => pipeline.hset(kvKey('keys', 'cleo'), { openai: 'damaged' }), z.unknown()),
     );
 
     const { code, output } = await runMigrate(['postgres', '--apply'], env);

@@ -1,7 +1,6 @@
 /** What the functions themselves find for a user, with their own code. */
 import type { Config } from '../../../lib/config.ts';
 import { loadConfig } from '../../../lib/config.ts';
-import { isUserId, type UserId } from '../../../lib/identity/user-id.ts';
 import { openStoredKeys } from '../../../lib/keys/stored-keys.ts';
 import { callStart } from '../../../lib/kv/erasure.ts';
 import { createKv } from '../../../lib/kv/kv.ts';
@@ -15,6 +14,7 @@ import { sealKey } from '../../../lib/vault/envelope.ts';
 import type { KeyRecord } from '../../../lib/vault/key-record.ts';
 import { loadKeyRing } from '../../../lib/vault/key-ring.ts';
 import { readRecords, replaceRecord } from '../../../lib/vault/records.ts';
+import { userId } from '../../support/user-ids.ts';
 
 export type Stored = Awaited<ReturnType<typeof openStored>>;
 
@@ -54,9 +54,4 @@ export async function openStored(env: Readonly<Record<string, string>>) {
       await kv.run(replaceRecord(user, provider, former?.text, record));
     },
   };
-}
-
-export function userId(name: string): UserId {
-  if (!isUserId(name)) throw new Error('not a user id');
-  return name;
 }

@@ -10,8 +10,9 @@ import type { Kv } from '../../../lib/kv/kv.ts';
 import { writeStep } from '../../../lib/onboarding/session.ts';
 import { Secret } from '../../../lib/secret.ts';
 import { loadKeyRing } from '../../../lib/vault/key-ring.ts';
-import { newMasterKey, newProviderKey } from '../../support/start-world.ts';
-import { openStored, type Stored, userId } from './stored-users.ts';
+import { newMasterKey, newProviderKey, TEST_TENANT } from '../../support/start-world.ts';
+import { userId } from '../../support/user-ids.ts';
+import { openStored, type Stored } from './stored-users.ts';
 
 let kv: RunningKv;
 let env: Readonly<Record<string, string>>;
@@ -25,6 +26,7 @@ beforeAll(async () => {
     KV_REST_API_URL: kv.url,
     KV_REST_API_TOKEN: kv.token,
     AUTH_ISSUER: 'https://issuer.example',
+    AUTH_TENANT: TEST_TENANT,
     VAULT_KEYS: newMasterKey(),
   };
   stored = await openStored(env);
@@ -52,7 +54,7 @@ it('a key that its owner saves while it is being moved stays', async () => {
   const plan: Plan = { user, keys: [key], session: undefined };
   const saving = afterFirstLook(() => stored.save('anna', 'openai', own, new Date()));
   expect(await moveKeys({ kv: saving, ring, startedAt: new Date() }, [plan], true)).toEqual([
-    { what: 'key', user, result: 'skipped', reason: 'the user has stored a newer key' },
+    { what: 'key', user: 'anna', result: 'skipped', reason: 'the user has stored a newer key' },
   ]);
   expect(await stored.keysOf('anna')).toEqual({ openai: own });
 });
@@ -101,7 +103,7 @@ it('a user who is erased while they are being moved stays erased', async () => {
   };
   const startedAt = new Date();
   const erasing = async () => stored.kv.run(markErased(await callStart(user, new Date())));
-  const erased = { user, result: 'skipped', reason: 'the user has been erased meanwhile' };
+  const erased = { user: 'emil', result: 'skipped', reason: 'the user has been erased meanwhile' };
   expect(await moveKeys({ kv: afterFirstLook(erasing), ring, startedAt }, [plan], true)).toEqual([
     { what: 'key', ...erased },
   ]);

@@ -7,14 +7,14 @@ import { Secret } from '../../../lib/secret.ts';
 import { kidOf, openKey, sealKey } from '../../../lib/vault/envelope.ts';
 import { loadKeyRing } from '../../../lib/vault/key-ring.ts';
 import { unwrapWithKms } from '../../../lib/vault/kms.ts';
-import { userId } from '../../rotation/fill-store.ts';
 import { call } from '../../support/call.ts';
 import { newMasterKey, newProviderKey, startWorld } from '../../support/start-world.ts';
+import { userId } from '../../support/user-ids.ts';
 import { type KmsDouble, ROLE_ACCESS_KEY_ID, startKmsDouble } from './kms-double.ts';
 import { motoInstalled, startMoto } from './moto.ts';
 
 const BINDING = { user: userId('alice'), provider: 'openai' } as const;
-const STORE = { KV_REST_API_URL: 'http://127.0.0.1:9', KV_REST_API_TOKEN: 'unused' };
+const STORE = { AUTH_TENANT: 'test', KV_REST_API_URL: 'http://127.0.0.1:9', KV_REST_API_TOKEN: 'unused' };
 
 type Kms = { readonly url: string; readonly keyArn: string; close(): Promise<void> };
 

@@ -1,6 +1,6 @@
+import { inject } from 'vitest';
 import type { createClient } from '../../../web/client.ts';
 import type { UserKeysElement } from '../../../web/user-keys-element.ts';
-import { buildPage } from './build-page.ts';
 import { type HostApp, startHostApp } from './start-host-app.ts';
 import { type Site, startSite } from './start-site.ts';
 
@@ -34,19 +34,17 @@ const APP_PAGE = `<!doctype html>
 </html>`;
 
 export async function startEmbedding(env: Readonly<Record<string, string>> = {}): Promise<Embedding> {
-  const page = await buildPage();
-  const app = await startHostApp(page.directory, ({ url }) =>
+  const app = await startHostApp(inject('pageDirectory'), ({ url }) =>
     new URL(url).pathname === '/app'
       ? new Response(APP_PAGE, { headers: { 'content-type': 'text/html; charset=utf-8' } })
       : undefined,
   );
-  const site = await startSite({ page, env: { ALLOWED_ORIGINS: app.url, ...env } });
+  const site = await startSite({ env: { ALLOWED_ORIGINS: app.url, ...env } });
   return {
     app,
     site,
     async close() {
       await Promise.all([site.close(), app.close()]);
-      await page.remove();
     },
   };
 }

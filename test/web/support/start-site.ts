@@ -2,11 +2,13 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { inject } from 'vitest';
 import { startFunctions } from '../../../dev/host/start-functions.ts';
 import { type Issuer, startIssuer } from '../../../dev/issuer/start-issuer.ts';
-import { startVercelDev } from '../../../dev/vercel/start-vercel-dev.ts';
+import { stageLinks } from '../../../dev/vercel/stage.ts';
+import { runVercelDev } from '../../../dev/vercel/start-vercel-dev.ts';
 import { startWorld, type World } from '../../support/start-world.ts';
-import { type BuiltPage, buildPage } from './build-page.ts';
+import { bundleFunctions } from './bundle-functions.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -19,18 +21,11 @@ export type Site = {
   close(): Promise<void>;
 };
 
-/**
- * Starts the site under the development host in production mode, so every user has separate keys. If `page` is given,
- * it is used as it is, and the caller removes it.
- */
+/** Starts the site under the development host in production mode, so every user has separate keys. */
 export async function startSite(
-  options: { readonly env?: Readonly<Record<string, string>>; readonly page?: BuiltPage } = {},
+  options: { readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<Site> {
-  const [page, issuer, root] = await Promise.all([
-    options.page ?? buildPage(),
-    startIssuer(),
-    mkdtemp(join(tmpdir(), 'userkeys-site-')),
-  ]);
+  const [issuer, root] = await Promise.all([startIssuer(), mkdtemp(join(tmpdir(), 'userkeys-site-'))]);
   const world = await startWorld({ applyEnv: false, env: { AUTH_ISSUER: issuer.url, ...options.env } });
   const config: unknown = JSON.parse(await readFile(join(ROOT, 'vercel.json'), 'utf8'));
   await writeFile(
@@ -38,7 +33,7 @@ export async function startSite(
     JSON.stringify(Object.assign({}, config, { outputDirectory: 'page' })),
   );
   await symlink(join(ROOT, 'api'), join(root, 'api'));
-  await symlink(page.directory, join(root, 'page'));
+  await symlink(inject('pageDirectory'), join(root, 'page'));
   const functions = await startFunctions({ root, env: world.env });
   return {
     url: functions.url,
@@ -47,23 +42,24 @@ export async function startSite(
     async close() {
       await functions.close();
       await Promise.all([world.close(), issuer.close(), rm(root, { recursive: true })]);
-      if (options.page === undefined) await page.remove();
     },
   };
 }
 
 /** Starts the site under `vercel dev`, which routes like a deployment. Each call runs in a new process. */
 export async function startVercelSite(): Promise<Site> {
-  const [page, issuer] = await Promise.all([buildPage(), startIssuer()]);
+  const issuer = await startIssuer();
   const world = await startWorld({ applyEnv: false, env: { AUTH_ISSUER: issuer.url } });
-  const dev = await startVercelDev({ env: { ...world.env }, page: page.directory });
+  const stage = await stageLinks({ issuer: issuer.url, page: inject('pageDirectory') });
+  await bundleFunctions(stage.project);
+  const dev = await runVercelDev(stage, { env: { ...world.env } });
   return {
     url: dev.url,
     world,
     issuer,
     async close() {
       await dev.close();
-      await Promise.all([world.close(), issuer.close(), page.remove()]);
+      await Promise.all([world.close(), issuer.close(), stage.remove()]);
     },
   };
 }
