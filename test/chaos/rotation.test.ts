@@ -9,9 +9,10 @@ import { Secret } from '../../lib/secret.ts';
 import { openKey } from '../../lib/vault/envelope.ts';
 import type { KeyRing } from '../../lib/vault/key-ring.ts';
 import { readRecords } from '../../lib/vault/records.ts';
-import { connect, fillStore, ringOf, userId } from '../rotation/fill-store.ts';
+import { connect, fillStore, ringOf } from '../rotation/fill-store.ts';
 import { faults, startFaultyStore } from '../support/faulty-store.ts';
 import { newMasterKey, newProviderKey } from '../support/start-world.ts';
+import { userId } from '../support/user-ids.ts';
 
 const STORE_TIMEOUT_MS = 150;
 const STEP = { maxMs: 10_000, maxUsers: 1_000_000 };

@@ -7,8 +7,9 @@ import { findProvider } from '../../lib/providers/catalogue.ts';
 import { openKey } from '../../lib/vault/envelope.ts';
 import { parseStoredRecord } from '../../lib/vault/key-record.ts';
 import { recordsKey } from '../../lib/vault/records.ts';
-import { connect, ringOf, userId } from '../rotation/fill-store.ts';
+import { connect, ringOf } from '../rotation/fill-store.ts';
 import type { World } from '../support/start-world.ts';
+import { userId } from '../support/user-ids.ts';
 import type { Person } from './person.ts';
 
 /**

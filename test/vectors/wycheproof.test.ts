@@ -13,7 +13,8 @@ import { createTokenVerifier } from '../../lib/identity/verify-token.ts';
 import { Secret } from '../../lib/secret.ts';
 import { openKey, sealKey } from '../../lib/vault/envelope.ts';
 import type { KeyRing } from '../../lib/vault/key-ring.ts';
-import { userId } from '../rotation/fill-store.ts';
+import { TEST_TENANT } from '../support/start-world.ts';
+import { userId } from '../support/user-ids.ts';
 
 const FILES = [
   'json_web_crypto_test',
@@ -113,7 +114,12 @@ function signatureReader(group: Group) {
     headers: new Headers(),
     body: new Blob([body]).stream(),
   }));
-  const expected = { issuer: 'https://issuer.example', audience: [], authorizedParties: [] };
+  const expected = {
+    issuer: 'https://issuer.example',
+    tenant: TEST_TENANT,
+    audience: [],
+    authorizedParties: [],
+  };
   const verify = createTokenVerifier(expected, findKey);
   return async ({ jws }: Vector): Promise<boolean> => {
     const refusal = await verify(new Secret(textOf(jws)), new Date()).catch((error: unknown) => error);
