@@ -245,9 +245,10 @@ export async function createSoak(options: {
         if (owner === undefined) violations.push(`${provider} was called with a key that nobody has stored`);
         // A check of a key that is being saved names no user.
         if (user === undefined) continue;
-        if (owner !== user) violations.push(`${user} was served with the key of ${owner ?? 'nobody'}`);
         const key = expected.get(Number(number));
-        if (key === undefined) violations.push(`${user} reached ${provider} although they had no usable key`);
+        if (owner !== user) violations.push(`${user} was served with the key of ${owner ?? 'nobody'}`);
+        else if (key === undefined)
+          violations.push(`${user} reached ${provider} although they had no usable key`);
         else if (key !== credential) violations.push(`${user} was served with a key they had replaced`);
         reached.add(Number(number));
       }
