@@ -1,7 +1,6 @@
 /** Kills the process that runs the functions at every request that an operation makes to the store. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { serve } from '../../lib/app.ts';
@@ -44,7 +43,7 @@ afterAll(async () => {
 type Instance = { readonly ask: Ask; readonly kill: Break };
 
 async function startInstance(): Promise<Instance> {
-  const child = fork(join(import.meta.dirname, 'serve-functions.ts'), {
+  const child = fork(new URL('./serve-functions.ts', import.meta.url), {
     env: { ...world.env, KV_REST_API_URL: store.url, PATH: process.env.PATH },
     stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     execArgv: [],

@@ -12,12 +12,12 @@ export const faults = [
   'cut off in the answer',
   'stalled in the answer',
 ] as const;
-export type Fault = (typeof faults)[number];
+type Fault = (typeof faults)[number];
 
 /** Runs in the place of a fault. Nothing is answered; the connection is closed afterwards. */
 export type Break = () => Promise<void>;
 
-export type FaultyStore = {
+type FaultyStore = {
   readonly url: string;
   /** Requests since the last `failAt` or `heal`. */
   requests(): number;
