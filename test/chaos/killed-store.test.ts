@@ -5,15 +5,12 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { composeApp } from '../../lib/compose.ts';
-import { loadConfig } from '../../lib/config.ts';
-import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import { dumpStore } from '../account/store-dump.ts';
 import { startFaultyStore } from '../support/faulty-store.ts';
-import { serveApp } from '../support/serve-app.ts';
 import { startWorld, type World } from '../support/start-world.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
-import { askModule, callsOf, newPerson, operations, seenBy, storeKeys } from './person.ts';
+import { composeAsk } from './compose-ask.ts';
+import { callsOf, newPerson, operations, seenBy, storeKeys } from './person.ts';
 import { faultsInStore } from './store-invariants.ts';
 
 const SERVE_KV = join(import.meta.dirname, '../dev/kv/serve-kv.ts');
@@ -66,16 +63,7 @@ async function kill(child: ChildProcess): Promise<void> {
 test.each(operations.filter(({ name }) => KILLED.includes(name)))('$name', async (operation) => {
   const mortal = await startMortalStore();
   const front = await startFaultyStore(mortal.at);
-  const pending = new Set<Promise<unknown>>();
-  const after = (work: Promise<unknown>) => {
-    pending.add(work);
-    void work.finally(() => pending.delete(work));
-  };
-  const config = loadConfig({ ...process.env, KV_REST_API_URL: front.url });
-  const app = composeApp(config, { send: createUndiciSend(), after });
-  const ask = askModule(serveApp(app), async () => {
-    while (pending.size > 0) await Promise.allSettled(pending);
-  });
+  const ask = composeAsk(front.url);
   async function prepare() {
     const person = await newPerson(world);
     if (operation.begins === 'with keys') await storeKeys(ask, person);

@@ -1,37 +1,18 @@
 /** A provider that fails in the middle of a save, a check or a call. */
 import { once } from 'node:events';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { composeApp } from '../../lib/compose.ts';
-import { loadConfig } from '../../lib/config.ts';
-import type { Send } from '../../lib/outgoing/send.ts';
-import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import { type Answer, hang, json, reset, resetMidway, stall } from '../support/answers.ts';
-import { serveApp } from '../support/serve-app.ts';
 import { startWorld, type World } from '../support/start-world.ts';
-import { type Ask, askModule, callsOf, newPerson, operations, seenBy, storeKeys } from './person.ts';
+import { composeAsk, impatientSend } from './compose-ask.ts';
+import { type Ask, callsOf, newPerson, operations, seenBy, storeKeys } from './person.ts';
 import { faultsInStore } from './store-invariants.ts';
-
-/** The deadlines of providers, so short that a stall does not take long. */
-const PROVIDER_TIMEOUT_MS = 150;
 
 let world: World;
 let ask: Ask;
 
 beforeAll(async () => {
   world = await startWorld();
-  const pending = new Set<Promise<unknown>>();
-  const toKv = createUndiciSend();
-  const toProviders = createUndiciSend();
-  const send: Send = (request) =>
-    toProviders({ ...request, answerTimeoutMs: PROVIDER_TIMEOUT_MS, idleTimeoutMs: PROVIDER_TIMEOUT_MS });
-  const after = (work: Promise<unknown>) => {
-    pending.add(work);
-    void work.finally(() => pending.delete(work));
-  };
-  const app = composeApp(loadConfig(), { send, sendToKv: toKv, after });
-  ask = askModule(serveApp(app), async () => {
-    while (pending.size > 0) await Promise.allSettled(pending);
-  });
+  ask = composeAsk(world.kv.url, { send: impatientSend() });
 });
 afterAll(() => world.close());
 afterEach(() => world.providers.reset());

@@ -2,8 +2,6 @@
 import { afterAll, expect, test } from 'vitest';
 import { startKv } from '../../dev/kv/start-kv.ts';
 import { createKv } from '../../lib/kv/kv.ts';
-import type { Send } from '../../lib/outgoing/send.ts';
-import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import { countRecords, rotationStep } from '../../lib/rotation/rotation.ts';
 import { Secret } from '../../lib/secret.ts';
 import { openKey } from '../../lib/vault/envelope.ts';
@@ -13,8 +11,8 @@ import { connect, fillStore, ringOf } from '../rotation/fill-store.ts';
 import { faults, startFaultyStore } from '../support/faulty-store.ts';
 import { newMasterKey, newProviderKey } from '../support/start-world.ts';
 import { userId } from '../support/user-ids.ts';
+import { impatientSend } from './compose-ask.ts';
 
-const STORE_TIMEOUT_MS = 150;
 const STEP = { maxMs: 10_000, maxUsers: 1_000_000 };
 const AUDIT = { maxEntries: 100, maxAgeDays: 90 };
 const USERS = ['ann', 'bob', 'cem'];
@@ -26,11 +24,8 @@ afterAll(() => void process.stdout.write(`${cases} failures during a rotation we
 test.each(faults)('%s: no record is lost, and the next rotation finishes the work', async (fault) => {
   const real = await startKv();
   const store = await startFaultyStore(() => real);
-  const send = createUndiciSend();
-  const impatient: Send = (request) =>
-    send({ ...request, answerTimeoutMs: STORE_TIMEOUT_MS, idleTimeoutMs: STORE_TIMEOUT_MS });
   const [kv, healthy] = [
-    createKv({ url: store.url, token: new Secret(real.token) }, impatient),
+    createKv({ url: store.url, token: new Secret(real.token) }, impatientSend()),
     connect(real),
   ];
   const key = (of: string) => `sk-${of}-${newProviderKey()}`;

@@ -1,18 +1,12 @@
 /** Cuts and stalls the connection to the store at every request of every operation. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { composeApp } from '../../lib/compose.ts';
-import { loadConfig } from '../../lib/config.ts';
-import type { App } from '../../lib/http/call.ts';
 import { lazy } from '../../lib/lazy.ts';
-import type { Send } from '../../lib/outgoing/send.ts';
-import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import { dumpStore } from '../account/store-dump.ts';
 import { faults, startFaultyStore } from '../support/faulty-store.ts';
-import { serveApp } from '../support/serve-app.ts';
 import { startWorld, type World } from '../support/start-world.ts';
+import { composeAsk, impatientSend } from './compose-ask.ts';
 import {
   type Ask,
-  askModule,
   auditedActions,
   callsOf,
   newPerson,
@@ -23,41 +17,15 @@ import {
 } from './person.ts';
 import { faultsInStore } from './store-invariants.ts';
 
-/** The deadlines of the store, so short that a stall does not take long. */
-const STORE_TIMEOUT_MS = 150;
-
 let world: World;
 /** The app after everything has recovered. */
 let askHealthy: Ask;
 
 beforeAll(async () => {
   world = await startWorld();
-  askHealthy = appOn(world.kv.url);
+  askHealthy = composeAsk(world.kv.url);
 });
 afterAll(() => world.close());
-
-let lastMs = 0;
-/** Two calls never begin in the same millisecond: an erasure and the next call have an order then. */
-function clock(): Date {
-  lastMs = Math.max(lastMs + 1, Date.now());
-  return new Date(lastMs);
-}
-
-function appOn(url: string): Ask {
-  const pending = new Set<Promise<unknown>>();
-  const send = createUndiciSend();
-  const sendToKv: Send = (request) =>
-    send({ ...request, answerTimeoutMs: STORE_TIMEOUT_MS, idleTimeoutMs: STORE_TIMEOUT_MS });
-  const after = (work: Promise<unknown>) => {
-    pending.add(work);
-    void work.finally(() => pending.delete(work));
-  };
-  const config = loadConfig({ ...process.env, KV_REST_API_URL: url });
-  const app: App = composeApp(config, { send, sendToKv, after, clock });
-  return askModule(serveApp(app), async () => {
-    while (pending.size > 0) await Promise.allSettled(pending);
-  });
-}
 
 let cases = 0;
 afterAll(() => void process.stdout.write(`${cases} failures of the connection to the store were tried\n`));
@@ -75,7 +43,7 @@ describe.each(operations)('$name', (operation) => {
     const logged = (await auditedActions(askHealthy, person)).length;
     const former = await seenBy(askHealthy, world, person);
     const store = await startFaultyStore(() => world.kv);
-    const { status } = await operation.run(appOn(store.url), person);
+    const { status } = await operation.run(composeAsk(store.url, { sendToKv: impatientSend() }), person);
     expect(status).toBeLessThan(300);
     await store.close();
     return { requests: store.requests(), logged, former, next: await seenBy(askHealthy, world, person) };
@@ -85,7 +53,7 @@ describe.each(operations)('$name', (operation) => {
     const { requests, logged, former, next } = await measure();
     expect(requests).toBeGreaterThan(0);
     const store = await startFaultyStore(() => world.kv);
-    const ask = appOn(store.url);
+    const ask = composeAsk(store.url, { sendToKv: impatientSend() });
     for (let n = 1; n <= requests; n += 1) {
       const where = `request ${n} of ${requests}`;
       cases += 1;

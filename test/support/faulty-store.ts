@@ -17,7 +17,7 @@ type Fault = (typeof faults)[number];
 /** Runs in the place of a fault. Nothing is answered; the connection is closed afterwards. */
 export type Break = () => Promise<void>;
 
-type FaultyStore = {
+export type FaultyStore = {
   readonly url: string;
   /** Requests since the last `failAt` or `heal`. */
   requests(): number;
