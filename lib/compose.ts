@@ -55,7 +55,7 @@ export function composeApp(
   const store = lazy(async () => (await import('./kv/kv.ts')).createKv(config.kv, sendToKv));
   const kv: Kv = { run: async (query) => (await store()).run(query) };
   const verifier = lazy(() => createVerifier(config.auth, send, clock));
-  const admission = lazy(async () => (await import('./guards/rate-limit.ts')).admitCall);
+  const admission = lazy(() => import('./guards/rate-limit.ts'));
   const journals = lazy(async () => {
     const { createJournals } = await import('./audit/journal.ts');
     const bounds = { audit: config.audit, usageMaxAgeDays: config.usage.maxAgeDays };
@@ -86,8 +86,13 @@ export function composeApp(
     },
 
     async admit(user, query) {
-      const admit = await admission();
-      return admit(kv, user, query, { callsPerMinute: config.rateLimitPerMinute, now: clock() });
+      const { admitCall } = await admission();
+      return admitCall(kv, user, query, { callsPerMinute: config.rateLimitPerMinute, now: clock() });
+    },
+
+    async admitWrite(user, write) {
+      const { admitWrite } = await admission();
+      return admitWrite(kv, user, write, { callsPerMinute: config.rateLimitPerMinute, now: clock() });
     },
 
     openJournal: async (call) => (await journals())(call),
@@ -108,12 +113,14 @@ async function createVerifier(settings: Config['auth'], send: Send, clock: () =>
     const { createIssuerKeys } = await import('./identity/issuer-keys.ts');
     return createTokenVerifier(
       auth,
-      createIssuerKeys(auth.jwksUrl, send, () => clock().getTime()),
+      createIssuerKeys(auth, send, () => clock().getTime()),
     );
   }
   const { createPublicKey } = await import('./identity/public-key.ts');
-  const findKey = await createPublicKey(auth.publicKey).catch(() => {
-    throw new ConfigError([{ variable: 'AUTH_PUBLIC_KEY', message: 'cannot be read as a public key' }]);
+  const findKey = await createPublicKey(auth.publicKey, auth.refusedKids).catch(() => {
+    const message =
+      'must be a key for signatures, with 2,048 bits or more if RSA, and not in AUTH_REFUSED_KIDS';
+    throw new ConfigError([{ variable: 'AUTH_PUBLIC_KEY', message }]);
   });
   return createTokenVerifier(auth, findKey);
 }

@@ -11,11 +11,14 @@ import {
   DEFAULT_AUDIT_ENTRIES,
   DEFAULT_CALLS_PER_MINUTE,
   DEFAULT_PROVIDER_TIMEOUT_SECONDS,
+  DEFAULT_TOKEN_LIFETIME_HOURS,
   DEFAULT_USAGE_AGE_DAYS,
+  HOUR_SECONDS,
   MAX_AUDIT_AGE_DAYS,
   MAX_AUDIT_ENTRIES,
   MAX_CALLS_PER_MINUTE,
   MAX_PROVIDER_TIMEOUT_SECONDS,
+  MAX_TOKEN_LIFETIME_HOURS,
   MAX_USAGE_AGE_DAYS,
   MIN_CRON_SECRET_CHARACTERS,
 } from './limits.ts';
@@ -41,10 +44,14 @@ export type Config = VaultSettings & {
     readonly jwksUrl: string;
     /** PEM (SPKI) or JWK text. When set, verifying a token needs no network call. */
     readonly publicKey: string | undefined;
-    /** Accepted `aud` values; empty: any. */
+    /** Accepted `aud` values; empty: any. In production this or `authorizedParties` has a value. */
     readonly audience: readonly string[];
     /** Accepted `azp` values; empty: any. */
     readonly authorizedParties: readonly string[];
+    /** The `kid`s of keys that verify no token, whoever publishes them. */
+    readonly refusedKids: readonly string[];
+    /** The longest time from `iat` to `exp`. */
+    readonly maxTokenSeconds: number;
   };
   readonly allowedOrigins: readonly string[];
   readonly rateLimitPerMinute: number;
@@ -70,28 +77,55 @@ export type Config = VaultSettings & {
   readonly localFiles: LocalFiles | undefined;
 };
 
+/** A platform sets one of these in every process that it runs, and a developer's machine sets none of them. */
+export const platformVariables = [
+  'AWS_LAMBDA_FUNCTION_NAME',
+  'LAMBDA_TASK_ROOT',
+  'RENDER',
+  'RAILWAY_ENVIRONMENT',
+  'FLY_APP_NAME',
+  'K_SERVICE',
+  'KUBERNETES_SERVICE_HOST',
+  'DYNO',
+  'WEBSITE_INSTANCE_ID',
+  'ECS_CONTAINER_METADATA_URI_V4',
+] as const;
+
 /**
- * Local only if no variable indicates a deployment. Platform variables come first, because Vercel sets `VERCEL_*` only
- * when a project setting enables them: a missing variable must not switch a deployment to local mode.
+ * Production if any variable shows a deployment, whatever `DEBUG` and `DEPLOY_ENV` say; otherwise what those two say,
+ * and local by default. Empty variables count as unset. `loadConfig` starts local mode only with a KV store on this
+ * machine, so a missing variable does not turn a deployment into local mode.
+ *
+ * @throws ConfigError naming `DEPLOY_ENV` and `DEBUG` when the two contradict each other.
  */
 export function decideMode(env: Environment): Mode {
-  const deployed =
+  const isOnVercel = env.VERCEL === '1' && env.VERCEL_ENV !== 'development';
+  const isDeployed =
     env.VERCEL_ENV === 'production' ||
     env.VERCEL_ENV === 'preview' ||
+    isOnVercel ||
     env.NODE_ENV === 'production' ||
-    Boolean(env.AWS_LAMBDA_FUNCTION_NAME) ||
-    Boolean(env.LAMBDA_TASK_ROOT);
-  if (deployed) return 'production';
-  if (env.DEBUG === 'true') return 'local';
-  return (env.DEPLOY_ENV || 'local') === 'local' ? 'local' : 'production';
+    platformVariables.some((name) => Boolean(env[name]));
+  if (isDeployed) return 'production';
+  if ((env.DEPLOY_ENV || 'local') === 'local') return 'local';
+  if (env.DEBUG !== 'true') return 'production';
+  throw new ConfigError([
+    { variable: 'DEPLOY_ENV', message: 'names a deployment, and DEBUG=true selects local mode' },
+    { variable: 'DEBUG', message: 'remove it for a deployment, or remove DEPLOY_ENV for local mode' },
+  ]);
 }
 
-const LOOPBACK_HOSTS = new Set(['localhost', '127.0.0.1', '[::1]']);
+const LOOPBACK_HOST = /^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/;
+
+/** Whether a URL names this machine. `URL` writes every form of an IPv4 address, such as `127.1`, with four numbers. */
+function isLoopback(url: string): boolean {
+  return LOOPBACK_HOST.test(new URL(url).hostname);
+}
 
 const secureUrl = z.string('is missing').refine((text) => {
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || url.username || url.password || url.search || url.hash) return false;
-  return url.protocol === 'https:' || (url.protocol === 'http:' && LOOPBACK_HOSTS.has(url.hostname));
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(text));
 }, 'must be an https URL (http on a loopback host) without user, query or fragment');
 
 /** Normalized by the URL parser, so that joined URLs can be compared with it. No trailing slash. */
@@ -149,6 +183,8 @@ const variables = z.object({
   AUTH_PUBLIC_KEY: publicKey,
   AUTH_AUDIENCE: list,
   AUTH_AUTHORIZED_PARTIES: list,
+  AUTH_REFUSED_KIDS: list,
+  AUTH_MAX_TOKEN_HOURS: wholeNumber(DEFAULT_TOKEN_LIFETIME_HOURS, 1, MAX_TOKEN_LIFETIME_HOURS),
   VAULT_KEYS: optionalText,
   VAULT_KEYS_KMS: optionalText,
   VAULT_KMS_KEY: optionalText,
@@ -184,6 +220,7 @@ const operatorVariables = variables
     AUTH_TENANT: true,
     AUDIT_MAX_ENTRIES: true,
     AUDIT_MAX_AGE_DAYS: true,
+    ONBOARDING_STEPS: true,
   })
   .partial({ AUTH_ISSUER: true });
 
@@ -198,7 +235,7 @@ export function baseUrlVariable(provider: ProviderId): string {
 /**
  * The whole configuration, frozen. Empty variables count as unset.
  *
- * @throws ConfigError naming every variable that is missing or malformed.
+ * @throws ConfigError naming every variable that is missing or malformed, or that the mode does not allow.
  */
 export function loadConfig(env: Environment = process.env): Config {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
@@ -218,7 +255,9 @@ export function loadConfig(env: Environment = process.env): Config {
   if (!parsed.success || issues.length > 0) throw new ConfigError(issues);
 
   const values = parsed.data;
-  const mode = decideMode(env);
+  const mode = decideMode(set);
+  const modeIssues = mode === 'local' ? issuesOfLocalMode(values) : issuesOfProduction(values);
+  if (modeIssues.length > 0) throw new ConfigError(modeIssues);
   return Object.freeze({
     mode,
     kv: readKv(values),
@@ -229,6 +268,8 @@ export function loadConfig(env: Environment = process.env): Config {
       publicKey: values.AUTH_PUBLIC_KEY,
       audience: values.AUTH_AUDIENCE,
       authorizedParties: values.AUTH_AUTHORIZED_PARTIES,
+      refusedKids: values.AUTH_REFUSED_KIDS,
+      maxTokenSeconds: values.AUTH_MAX_TOKEN_HOURS * HOUR_SECONDS,
     }),
     ...vault.settings,
     allowedOrigins: values.ALLOWED_ORIGINS,
@@ -249,6 +290,29 @@ export function loadConfig(env: Environment = process.env): Config {
     }),
     localFiles: mode === 'local' ? localFiles(values) : undefined,
   });
+}
+
+/** A store elsewhere belongs to a deployment, where local mode would write one user's key to a file for all of them. */
+function issuesOfLocalMode({ KV_REST_API_URL }: z.infer<typeof variables>) {
+  if (isLoopback(KV_REST_API_URL)) return [];
+  const message = 'is not on this machine, which local mode needs; set DEPLOY_ENV for a deployment';
+  return [{ variable: 'KV_REST_API_URL', message }];
+}
+
+/** An issuer may serve several apps. Without one of these, a token for another app would be accepted. */
+function issuesOfProduction(values: z.infer<typeof variables>) {
+  if (values.AUTH_AUDIENCE.length > 0 || values.AUTH_AUTHORIZED_PARTIES.length > 0) return [];
+  return [
+    {
+      variable: 'AUTH_AUDIENCE',
+      message:
+        'is missing, and production needs it or AUTH_AUTHORIZED_PARTIES; set it to the `aud` of session tokens',
+    },
+    {
+      variable: 'AUTH_AUTHORIZED_PARTIES',
+      message: 'is missing too; or set it to the `azp` of session tokens',
+    },
+  ];
 }
 
 /** Any `OTEL_*` variable, or Vercel's variable for its collector, enables tracing. */
@@ -279,10 +343,18 @@ function looksLikePublicKey(text: string): boolean {
   }
 }
 
-/** The settings that the operator's commands need: the store, the tenant, the master keys and the bounds of audit logs. */
-export function loadVaultConfig(
-  env: Environment,
-): Pick<Config, 'kv' | 'audit' | keyof VaultSettings> & { readonly auth: TenantSettings } {
+export type OperatorConfig = Pick<Config, 'kv' | 'audit' | keyof VaultSettings> & {
+  readonly auth: TenantSettings;
+  readonly onboarding: Pick<Config['onboarding'], 'steps'>;
+};
+
+/**
+ * The settings that the operator's commands need. They are the same for every mode, because these commands run on the
+ * operator's machine and work on a deployment's store.
+ *
+ * @throws ConfigError naming every variable that is missing or malformed.
+ */
+export function loadVaultConfig(env: Environment): OperatorConfig {
   const set = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''));
   const parsed = operatorVariables.safeParse(set);
   const { settings, issues } = readVaultSettings(set);
@@ -294,6 +366,7 @@ export function loadVaultConfig(
     kv: readKv(parsed.data),
     auth: { issuer, tenant },
     audit: readAuditBounds(parsed.data),
+    onboarding: Object.freeze({ steps: parsed.data.ONBOARDING_STEPS }),
     ...settings,
   });
 }

@@ -3,6 +3,7 @@
  * limit, such as an error code, stays where it is used; test/rules/limits.test.ts finds limits that are elsewhere.
  */
 
+export const HOUR_SECONDS = 60 * 60;
 export const DAY_SECONDS = 24 * 60 * 60;
 export const DAY_MS = DAY_SECONDS * 1_000;
 
@@ -65,6 +66,9 @@ export const MAX_ERASURES = 10;
 /** The longest session token, and how far the clocks of issuer and deployment may differ. */
 export const MAX_TOKEN_CHARACTERS = 16 * 1024;
 export const MAX_CLOCK_SKEW_SECONDS = 5;
+/** `AUTH_MAX_TOKEN_HOURS`: the longest time from the issue of a token to its expiry. */
+export const DEFAULT_TOKEN_LIFETIME_HOURS = 24;
+export const MAX_TOKEN_LIFETIME_HOURS = 30 * 24;
 /** The shortest RSA key that verifies a token. */
 export const MIN_RSA_BITS = 2_048;
 /** Fetching the issuer's public keys, how much they may weigh, and how many they may be. */
@@ -75,8 +79,8 @@ export const MAX_JWKS_KEYS = 100;
 export const JWKS_FRESH_MS = 10 * 60_000;
 /** From then on a caller waits for their renewal, unless the issuer is known to be down. */
 export const JWKS_OLD_MS = 60 * 60_000;
-/** How long keys are used on after the issuer has stopped answering. */
-export const JWKS_STALE_MS = 24 * 60 * 60_000;
+/** How old fetched keys may become while the issuer does not answer. */
+export const JWKS_STALE_MS = 2 * 60 * 60_000;
 /** The least time between two fetches for the sake of an unknown `kid`, whatever callers send. */
 export const JWKS_COOLDOWN_MS = 30_000;
 /** The least time between two tries of an issuer that does not answer. */
@@ -90,14 +94,12 @@ export const MAX_KEY_CHARACTERS = 4_096;
 export const MAX_ENVELOPE_CHARACTERS = 8_192;
 /** How many characters of a key its owner is shown, and the shortest key of which they are shown. */
 export const HINT_CHARACTERS = 4;
-export const MIN_HINTED_KEY_CHARACTERS = 12;
+export const MIN_HINTED_KEY_CHARACTERS = 20;
 /** A key check while a person waits for a page. */
 export const KEY_CHECK_TIMEOUT_MS = 10_000;
 export const MAX_KEY_CHECK_ANSWER_BYTES = 1024 * 1024;
 /** `lastUsedAt` is recorded at most this often for a key. */
 export const LAST_USE_INTERVAL_MS = 60_000;
-/** How often a save is tried again while others save the same key: with every try one of them is done. */
-export const MAX_SAVE_TRIES = 128;
 /** How often a key's status is written again while others write the same record. */
 export const MAX_STATUS_TRIES = 8;
 /** Opening a master key with a KMS, at a cold start: one try, and how many tries there are. */
@@ -111,6 +113,11 @@ export const DEFAULT_CALLS_PER_MINUTE = 120;
 export const MAX_CALLS_PER_MINUTE = 1_000_000;
 /** The window in which a user's calls are counted. */
 export const RATE_WINDOW_SECONDS = 60;
+/**
+ * The part of `RATE_LIMIT_PER_MINUTE` that may be saves and checks of keys: a provider is called for each. 30 a minute by
+ * default, so that pasting twenty keys is fine.
+ */
+export const KEY_CHECKS_SHARE = 0.25;
 /** The previous window still counts, so a counter lives for two. */
 export const CALL_COUNTER_LIFETIME_SECONDS = 2 * RATE_WINDOW_SECONDS;
 /** A count of a day's calls outlives its day, whatever the clocks of two instances say. */

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Functions, type FunctionsEvent, startFunctions } from '../../dev/host/start-functions.ts';
-import { type Issuer, startIssuer } from '../../dev/issuer/start-issuer.ts';
+import { DEV_AUDIENCE, type Issuer, startIssuer } from '../../dev/issuer/start-issuer.ts';
 import { startKv } from '../../dev/kv/start-kv.ts';
 import { onFreePort } from '../../dev/parts/on-free-port.ts';
 import { createStopList, type StopList } from '../../dev/parts/stop-list.ts';
@@ -94,6 +94,7 @@ async function startDemo(
     KV_REST_API_URL: kv.url,
     KV_REST_API_TOKEN: kv.token,
     AUTH_ISSUER: issuer.url,
+    AUTH_AUDIENCE: DEV_AUDIENCE,
     VAULT_KEYS: newVaultKeys(),
     CRON_SECRET: randomBytes(24).toString('base64url'),
   };

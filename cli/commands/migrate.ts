@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from 'node:util';
-import { loadConfig } from '../../lib/config.ts';
+import { loadVaultConfig } from '../../lib/config.ts';
 import { Problem } from '../../lib/errors.ts';
 import { tenantOf } from '../../lib/identity/user-id.ts';
 import { createKv } from '../../lib/kv/kv.ts';
@@ -55,7 +55,7 @@ async function migrateFrom(
   const settingsFrom = `the environment${settings === undefined ? '; --settings names a file' : ` and ${settings}`}`;
   return runOperatorCommand(
     async (lastLog) => {
-      const config = loadConfig();
+      const config = loadVaultConfig(process.env);
       const kv = createKv(config.kv, createUndiciSend());
       const destination = { kv, ring: await loadKeyRing(config, unwrapWithKms), startedAt: new Date() };
       const tenant = await tenantOf(config.auth);

@@ -74,9 +74,18 @@ export function printConfigurationErrors(env: Variables): void {
 
 /** Local mode is the default, so a developer has to be told that it writes keys to a file, and how to avoid it. */
 function printLocalModeNote(env: Variables, npmScript: string): void {
-  if (decideMode(env) !== 'local') return;
+  if (!isLocal(env)) return;
   const file = relative(process.cwd(), env.ENV_FILE ?? '.env');
   print(caution(`Local mode: saved keys also go to ${file}, in plain text, and all users share them.`));
   print(faint(`To keep users apart and keys in the store only: DEPLOY_ENV=production npm run ${npmScript}`));
   print();
+}
+
+function isLocal(env: Variables): boolean {
+  try {
+    return decideMode(env) === 'local';
+  } catch {
+    // `printConfigurationErrors` says what contradicts what.
+    return false;
+  }
 }

@@ -3,10 +3,12 @@ import { subjectOf, type UserId } from '../../lib/identity/user-id.ts';
 import { openStoredKeys, type StoredKey } from '../../lib/keys/stored-keys.ts';
 import { callStart } from '../../lib/kv/erasure.ts';
 import type { Kv } from '../../lib/kv/kv.ts';
+import { combineQueries } from '../../lib/kv/query.ts';
+import { NEVER_DELETED, readDeletions, wasEverDeleted } from '../../lib/vault/deletions.ts';
 import { sealKey } from '../../lib/vault/envelope.ts';
 import { hintOf, type KeyRecord } from '../../lib/vault/key-record.ts';
 import type { KeyRing } from '../../lib/vault/key-ring.ts';
-import { type ReplaceOutcome, readRecords, replaceRecord } from '../../lib/vault/records.ts';
+import { importRecord, type ReplaceOutcome, readRecords } from '../../lib/vault/records.ts';
 import type { Outcome } from './migrate.ts';
 import type { Plan, PlannedKey } from './plan-user.ts';
 import { runWithRetries } from './run-with-retries.ts';
@@ -22,7 +24,7 @@ type Entry = { readonly user: UserId; readonly planned: PlannedKey };
 
 /**
  * Writes by compare-and-set, and only when no key or an older key is stored: a key that the user saves at the same
- * time is kept. Writes nothing unless `apply`.
+ * time is kept. A key that the user has ever deleted here stays deleted. Writes nothing unless `apply`.
  */
 export async function moveKeys(
   destination: Destination,
@@ -37,8 +39,8 @@ export async function moveKeys(
 
   const queries = await Promise.all(
     entries.map(async (entry, index) => {
-      const existing = before[index];
-      const result = compareStored(entry.planned, existing);
+      const existing = before[index]?.key;
+      const result = compareStored(entry.planned, before[index]);
       if (result !== 'write' || !apply) {
         outcomes.push(result === 'write' ? outcomeOf(entry, { result: 'moved' }) : outcomeOf(entry, result));
         return [];
@@ -46,21 +48,26 @@ export async function moveKeys(
       const next = await recordOf(ring, entry, existing);
       writes.push({ ...entry, text: JSON.stringify(next) });
       const start = await callStart(entry.user, startedAt);
-      return [replaceRecord(entry.user, entry.planned.provider, existing?.stored?.text, next, start)];
+      return [importRecord(entry.user, entry.planned.provider, existing?.stored?.text, next, start)];
     }),
   );
   const replaced = await runWithRetries(kv, queries.flat());
   const after = await readStoredKeys(destination, writes);
   return [
     ...outcomes,
-    ...writes.map((write, index) => outcomeOf(write, checkWritten(write, after[index], replaced[index]))),
+    ...writes.map((write, index) =>
+      outcomeOf(write, checkWritten(write, after[index]?.key, replaced[index])),
+    ),
   ];
 }
 
 type MoveResult = Pick<Outcome, 'result' | 'reason'>;
 
-function compareStored(planned: PlannedKey, existing: StoredKey | undefined): MoveResult | 'write' {
-  if (existing === undefined) return 'write';
+const DELETED = { result: 'skipped', reason: 'deleted by its owner since' } as const;
+
+function compareStored(planned: PlannedKey, stored: Stored | undefined): MoveResult | 'write' {
+  const existing = stored?.key;
+  if (existing === undefined) return stored?.isDeleted ? DELETED : 'write';
   if (existing.key === undefined || existing.stored === undefined) {
     return { result: 'failed', reason: 'a key is stored that does not open; delete it and run this again' };
   }
@@ -68,7 +75,7 @@ function compareStored(planned: PlannedKey, existing: StoredKey | undefined): Mo
   if (Date.parse(existing.stored.record.updatedAt) >= planned.updatedAt.getTime()) {
     return { result: 'skipped', reason: 'the user has stored a newer key' };
   }
-  return 'write';
+  return stored?.isDeleted ? DELETED : 'write';
 }
 
 function checkWritten(
@@ -77,6 +84,7 @@ function checkWritten(
   outcome: ReplaceOutcome | undefined,
 ): MoveResult {
   if (outcome === 'erased') return { result: 'skipped', reason: 'the user has been erased meanwhile' };
+  if (outcome === 'deleted') return DELETED;
   if (outcome === 'retired') {
     return { result: 'failed', reason: 'the first master key of VAULT_KEYS has been retired' };
   }
@@ -106,19 +114,29 @@ async function recordOf(
   };
 }
 
-/** The stored key of each entry; undefined if there is none. */
+type Stored = {
+  /** Undefined if there is none. */
+  readonly key: StoredKey | undefined;
+  /** The owner has ever deleted a key of this provider here. */
+  readonly isDeleted: boolean;
+};
+
+/** What is stored of each entry. */
 async function readStoredKeys(
   { kv, ring }: Destination,
   entries: readonly Entry[],
-): Promise<readonly (StoredKey | undefined)[]> {
-  const records = await runWithRetries(
+): Promise<readonly Stored[]> {
+  const found = await runWithRetries(
     kv,
-    entries.map(({ user, planned: { provider } }) => readRecords(user, [provider])),
+    entries.map(({ user, planned: { provider } }) =>
+      combineQueries(readRecords(user, [provider]), readDeletions(user, provider)),
+    ),
   );
   return Promise.all(
     entries.map(async ({ user, planned: { provider } }, index) => {
-      const sources = { ring, localKeys: undefined };
-      return (await openStoredKeys(sources, user, [provider], records[index] ?? new Map()))[0];
+      const [records, deletions] = found[index] ?? [new Map(), NEVER_DELETED];
+      const [key] = await openStoredKeys({ ring, localKeys: undefined }, user, [provider], records);
+      return { key, isDeleted: wasEverDeleted(deletions) };
     }),
   );
 }

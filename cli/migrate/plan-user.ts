@@ -94,12 +94,14 @@ export function planUser(
   return { plan: { user: toUserId(tenant, user), keys: [...planned.values()], session }, notMoved };
 }
 
+const NOT_A_KEY = 'it is not a key alone: white space, quotation marks, “Bearer” or an invisible character';
+
 function readKey(old: OldKey, now: Date): PlannedKey | NotMoved {
   const provider = PROVIDERS.get(old.provider.trim().toLowerCase());
   if (provider === undefined) return { result: 'failed', reason: 'its provider is not in the catalogue' };
   const key = saveKeyBody.safeParse({ key: old.key.reveal() }).data?.key;
   if (old.key.reveal().trim() === '') return { result: 'skipped', reason: 'it is empty' };
-  if (key === undefined) return { result: 'failed', reason: 'it cannot stand in an HTTP header' };
+  if (key === undefined) return { result: 'failed', reason: NOT_A_KEY };
   const updatedAt = old.updatedAt ?? old.createdAt ?? now;
   return { provider, key: new Secret(key), createdAt: old.createdAt ?? updatedAt, updatedAt };
 }

@@ -5,6 +5,8 @@ import { issuerRoutes } from './issuer-routes.ts';
 import { loadSigningKey } from './signing-key.ts';
 
 const TOKEN_LIFETIME_SECONDS = 600;
+/** The `aud` of the tokens: the value of `AUTH_AUDIENCE`. */
+export const DEV_AUDIENCE = 'userkeys';
 
 export type Issuer = {
   /** The `iss` of the tokens and the base of the issuer's addresses. */
@@ -29,8 +31,8 @@ export type IssuerOptions = {
 
 /**
  * A real token issuer on loopback: public keys at `/.well-known/jwks.json`, and ES256 tokens of ten minutes
- * with the claims of a Clerk session token (`iss`, `sub`, `iat`, `exp`, `azp`, no `aud`). Any program on this machine
- * can get a token; a page of another site cannot. For development only.
+ * with the claims of a Clerk session token (`iss`, `sub`, `iat`, `exp`, `azp`) and the `aud` of `DEV_AUDIENCE`. Any
+ * program on this machine can get a token; a page of another site cannot. For development only.
  */
 export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> {
   const { port, users = ['alice', 'bob'], authorizedParty, keyFile } = options;
@@ -42,7 +44,13 @@ export async function startIssuer(options: IssuerOptions = {}): Promise<Issuer> 
   let url = '';
   async function sign(sub: string, claims: Readonly<Record<string, unknown>> = {}): Promise<string> {
     const issuedAt = Math.floor(Date.now() / 1000);
-    const standard = { iss: url, sub, iat: issuedAt, exp: issuedAt + TOKEN_LIFETIME_SECONDS };
+    const standard = {
+      iss: url,
+      aud: DEV_AUDIENCE,
+      sub,
+      iat: issuedAt,
+      exp: issuedAt + TOKEN_LIFETIME_SECONDS,
+    };
     const party = authorizedParty === undefined ? {} : { azp: authorizedParty() };
     return new SignJWT({ ...standard, ...party, ...claims })
       .setProtectedHeader({ alg: 'ES256', typ: 'JWT', kid })

@@ -1,5 +1,5 @@
 import { join, relative } from 'node:path';
-import { startIssuer } from '../issuer/start-issuer.ts';
+import { DEV_AUDIENCE, startIssuer } from '../issuer/start-issuer.ts';
 import { isLocalRedis, startKv } from '../kv/start-kv.ts';
 import type { Variables } from '../settings/configuration.ts';
 import { loadVaultKeys } from '../settings/vault-keys.ts';
@@ -58,7 +58,11 @@ async function issuerPart({ configured, dataDirectory, port, functionsUrl }: Par
     part: { url: issuer.url, note: 'tokens for alice and bob' },
     tokenUrl: `${issuer.url}/token`,
     // The issuer's port can be another one next time. The data stays that of the same users.
-    env: { AUTH_ISSUER: issuer.url, AUTH_TENANT: configured.AUTH_TENANT ?? LOCAL_TENANT },
+    env: {
+      AUTH_ISSUER: issuer.url,
+      AUTH_AUDIENCE: DEV_AUDIENCE,
+      AUTH_TENANT: configured.AUTH_TENANT ?? LOCAL_TENANT,
+    },
   };
 }
 

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import { auditData } from '../audit/audit-log.ts';
-import { callCountData } from '../guards/rate-limit.ts';
+import { callCountData, checkCountData } from '../guards/rate-limit.ts';
 import { guardData } from '../guards/stored-guards.ts';
 import { subjectOf, type UserId } from '../identity/user-id.ts';
 import { callStart, markErased, type UserData } from '../kv/erasure.ts';
@@ -13,15 +13,18 @@ import { deleteLegacyData } from '../kv/legacy-data.ts';
 import { combineQueries, count, query } from '../kv/query.ts';
 import { onboardingData } from '../onboarding/session.ts';
 import { usageData } from '../usage/usage-ledger.ts';
+import { deletionData } from '../vault/deletions.ts';
 import { keyData } from '../vault/records.ts';
 
 export const allUserData: readonly UserData[] = [
   keyData,
+  deletionData,
   guardData,
   onboardingData,
   usageData,
   auditData,
   callCountData,
+  checkCountData,
 ];
 
 export type UserExport = {

@@ -6,8 +6,9 @@ import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
 import type { UserData } from '../kv/erasure.ts';
 import { ownerKey } from '../kv/key-names.ts';
-import { count, optionalTexts, type Query, query, scriptQuery } from '../kv/query.ts';
+import { optionalTexts, type Query, query, scriptQuery } from '../kv/query.ts';
 import { type ProviderId, providerIds } from '../providers/catalogue.ts';
+import { type Deletions, deletionsKey, WAS_DELETED } from '../vault/deletions.ts';
 import { recordsKey } from '../vault/records.ts';
 import type { GuardsPatch, GuardsView } from './guards.ts';
 
@@ -15,7 +16,8 @@ export const guardsKey = (user: UserId) => ownerKey(user, 'guards');
 export const usedTodayKey = (user: UserId) => ownerKey(user, 'spent');
 
 const NAMES = ['paused', 'expiresAt', 'models', 'callsPerDay'] as const;
-const fieldsOf = (provider: ProviderId) => NAMES.map((name) => `${provider}:${name}`);
+/** The fields of one key's guards in the hash. */
+export const guardFields = (provider: ProviderId) => NAMES.map((name) => `${provider}:${name}`);
 
 /** The UTC day of a time, in the form in which calls are counted: `2026-11-30`. */
 export function dayOf(now: Date): string {
@@ -31,7 +33,7 @@ export function readGuards(
   return query(
     (pipeline) =>
       pipeline
-        .hmget(guardsKey(user), ...providers.flatMap(fieldsOf))
+        .hmget(guardsKey(user), ...providers.flatMap(guardFields))
         .hmget(usedTodayKey(user), 'day', ...providers),
     z
       .tuple([optionalTexts(NAMES.length * providers.length), optionalTexts(1 + providers.length)])
@@ -65,26 +67,29 @@ export function splitModels(text: string): readonly string[] {
   return text.split(' ');
 }
 
+/** `missing`: no key is stored. `deleted`: the key was deleted meanwhile. Only `changed` stored anything. */
+type ChangeOutcome = 'changed' | 'missing' | 'deleted';
+
 /**
- * Changes the guards that the patch names. Returns false and changes nothing if no key is stored. `isInFile`: `.env` has
- * a key, which is enough.
+ * Changes the guards that the patch names. `isInFile`: `.env` has a key, which is enough. `deletions` are those that the
+ * call has read: guards meant for a deleted key must not apply to the next one.
  */
 export function changeGuards(
   user: UserId,
   provider: ProviderId,
   patch: GuardsPatch,
-  isInFile: boolean,
-): Query<boolean> {
+  { isInFile, deletions }: { readonly isInFile: boolean; readonly deletions: Deletions },
+): Query<ChangeOutcome> {
   const changes = Object.entries(toFields(patch)).flatMap(([name, value]) =>
     value === undefined ? [] : [`${provider}:${name}`, value],
   );
   return scriptQuery(
     {
       source: CHANGE_IF_STORED,
-      keys: [recordsKey(user), guardsKey(user)],
-      args: [provider, isInFile ? '1' : '', ...changes],
+      keys: [recordsKey(user), guardsKey(user), deletionsKey(user)],
+      args: [provider, isInFile ? '1' : '', deletions.own, deletions.all, ...changes],
     },
-    z.union([z.literal(0), z.literal(1)]).transform((changed) => changed === 1),
+    z.enum(['changed', 'missing', 'deleted']),
   );
 }
 
@@ -102,26 +107,17 @@ function toFields(patch: GuardsPatch): { readonly [name in (typeof NAMES)[number
 const removed = (value: null | undefined) => (value === null ? '' : undefined);
 
 const CHANGE_IF_STORED = `
-local records, guards = KEYS[1], KEYS[2]
-local provider, isInFile = ARGV[1], ARGV[2] == '1'
-if not isInFile and redis.call('HEXISTS', records, provider) == 0 then return 0 end
-for i = 3, #ARGV, 2 do
+local records, guards, deletions = KEYS[1], KEYS[2], KEYS[3]
+local provider, isInFile, ownDeletion, allDeletion = ARGV[1], ARGV[2] == '1', ARGV[3], ARGV[4]
+local firstChange = 5
+${WAS_DELETED}
+if wasDeleted(deletions, provider, ownDeletion, allDeletion) then return 'deleted' end
+if not isInFile and redis.call('HEXISTS', records, provider) == 0 then return 'missing' end
+for i = firstChange, #ARGV, 2 do
   local field, value = ARGV[i], ARGV[i + 1]
   if value == '' then redis.call('HDEL', guards, field) else redis.call('HSET', guards, field, value) end
 end
-return 1`;
-
-/** Removes the guards of a deleted key, and its count. */
-export function deleteGuards(user: UserId, provider: ProviderId): Query<unknown> {
-  return query(
-    (pipeline) => pipeline.hdel(guardsKey(user), ...fieldsOf(provider)).hdel(usedTodayKey(user), provider),
-    z.tuple([count, count]),
-  );
-}
-
-export function deleteAllGuards(user: UserId): Query<unknown> {
-  return query((pipeline) => pipeline.del(guardsKey(user), usedTodayKey(user)), z.tuple([count]));
-}
+return 'changed'`;
 
 export const guardData: UserData = {
   name: 'guards',

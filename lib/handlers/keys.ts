@@ -1,12 +1,13 @@
 /** /api/keys: all of the caller's keys. */
-import { deleteAllGuards, readGuards } from '../guards/stored-guards.ts';
+import { readGuards } from '../guards/stored-guards.ts';
 import { userRoute } from '../http/endpoint.ts';
 import { json, noContent } from '../http/json.ts';
+import { deleteAllKeys } from '../keys/delete-keys.ts';
 import { withGuards } from '../keys/key-metadata.ts';
 import { openStoredKeys } from '../keys/stored-keys.ts';
 import { combineQueries } from '../kv/query.ts';
 import { providerIds } from '../providers/catalogue.ts';
-import { deleteAllRecords, readRecords } from '../vault/records.ts';
+import { readRecords } from '../vault/records.ts';
 
 /** `{keys}`: every stored key, in the catalogue's order. One that does not open is listed as `unreadable`. */
 export const GET = userRoute({}, async ({ app, user }) => {
@@ -21,7 +22,7 @@ export const GET = userRoute({}, async ({ app, user }) => {
 
 /** Deletes every key and its guards; in local mode also the keys in `.env`. */
 export const DELETE = userRoute({ audit: 'delete_all' }, async ({ app, user }) => {
-  const forget = () => app.admit(user, combineQueries(deleteAllRecords(user), deleteAllGuards(user)));
+  const forget = () => app.admitWrite(user, deleteAllKeys(user));
   await (app.localKeys?.remove(providerIds, forget) ?? forget());
   return noContent();
 });

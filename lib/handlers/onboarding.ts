@@ -12,15 +12,16 @@ import { MAX_SESSION_TRIES } from '../limits.ts';
 import { advance, describeSession } from '../onboarding/advance.ts';
 import { onboardingPatch } from '../onboarding/onboarding-schema.ts';
 import { API_KEYS_STEP } from '../onboarding/onboarding-steps.ts';
-import { deleteSession, readSession, writeStep } from '../onboarding/session.ts';
+import { deleteSession, readSession, startSession, writeStep } from '../onboarding/session.ts';
 import { findProvider, type ProviderId, providerIds } from '../providers/catalogue.ts';
 import { type Records, readRecords } from '../vault/records.ts';
 
 /** The user's session. A session that does not exist starts now. */
 export const GET = userRoute({}, async ({ app, user }) => {
   const { steps, requiredProviders } = app.config.onboarding;
-  const session = readSession(user, stepIds(app), await callStart(user, app.clock()));
-  return json(describeSession(steps, requiredProviders, await app.admit(user, session)));
+  const start = await callStart(user, app.clock());
+  const session = await app.admitWrite(user, startSession(user, stepIds(app), start));
+  return json(describeSession(steps, requiredProviders, session));
 });
 
 /**
@@ -57,7 +58,7 @@ export const PATCH = userRoute({ body: onboardingPatch }, async ({ app, user, bo
 
 /** Deletes the session. It starts again when it is next read. */
 export const DELETE = userRoute({}, async ({ app, user }) => {
-  await app.admit(user, deleteSession(user));
+  await app.admitWrite(user, deleteSession(user));
   return noContent();
 });
 

@@ -4,7 +4,7 @@ import type { Config } from '../config.ts';
 import type { UserId } from '../identity/user-id.ts';
 import type { KeyScope, KeyUse } from '../keys/key-scope.ts';
 import type { Kv } from '../kv/kv.ts';
-import type { Query } from '../kv/query.ts';
+import type { Query, ScriptedWrite } from '../kv/query.ts';
 import type { LocalKeys } from '../local/local-keys.ts';
 import type { Send } from '../outgoing/send.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
@@ -35,11 +35,19 @@ export type App = {
    */
   authenticate(request: Request, tokenHeader?: string): Promise<UserId>;
   /**
-   * Counts the call against the caller's rate limit in the same KV request as the query.
+   * Counts the call against the caller's rate limit in the same KV request as the query. The query must not write,
+   * except to counters: it has run when the call is refused.
    *
    * @throws Problem `rate_limited`, `store_unavailable`: without KV no call is admitted.
    */
   admit<T>(user: UserId, query: Query<T>): Promise<T>;
+  /**
+   * Counts the call and runs the write only if the call is within the limit, in one script. A handler whose first KV
+   * request writes uses this; one that has been admitted already writes with `kv`.
+   *
+   * @throws Problem `rate_limited`: nothing was written. `store_unavailable`.
+   */
+  admitWrite<T>(user: UserId, write: ScriptedWrite<T>): Promise<T>;
   /**
    * Admits a call that uses keys and fetches the sealed keys of these providers, in one KV request.
    *

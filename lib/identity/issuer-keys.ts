@@ -2,7 +2,7 @@
  * The issuer's public keys, from its JWKS endpoint. They are public, so they are kept between invocations. jose's own
  * remote set has no size limit and drops its keys when the issuer is down, so this one is our own.
  */
-import { createLocalJWKSet, errors, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
+import { createLocalJWKSet, errors, type JSONWebKeySet, type JWK, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 import { Problem, type Reason } from '../errors.ts';
 import {
@@ -18,11 +18,20 @@ import {
 import { log } from '../log.ts';
 import { readWithLimit } from '../outgoing/read-with-limit.ts';
 import { type Send, SendError } from '../outgoing/send.ts';
+import { isWeakRsa } from './public-key.ts';
+import { invalidToken } from './token-policy.ts';
 
-type FetchedKeys = { readonly find: JWTVerifyGetKey; readonly fetchedAt: number };
+type FetchedKeys = {
+  readonly find: JWTVerifyGetKey;
+  /** The `kid`s of keys that are not used, because the issuer published more than their public half. */
+  readonly privateKids: ReadonlySet<string | undefined>;
+  readonly fetchedAt: number;
+};
 type Failure = { readonly reason: Reason; readonly at: number };
 
 const jwksForm = z.object({ keys: z.array(z.looseObject({ kty: z.string() })).max(MAX_JWKS_KEYS) });
+/** Members of a private or a symmetric key (RFC 7518, section 6). Whoever can read the set could sign tokens with it. */
+const SECRET_MEMBERS = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k'];
 /** A key that can verify a signature. A set without one replaces no earlier set: the issuer's answer is broken. */
 const usableKey = z.discriminatedUnion('kty', [
   z.looseObject({ kty: z.literal('RSA'), n: z.string(), e: z.string() }),
@@ -33,21 +42,31 @@ const usableKey = z.discriminatedUnion('kty', [
 /**
  * Finds the key for a token's header. Fetched keys are used for ten minutes and then renewed in the background; after
  * an hour callers wait for the renewal. An unknown `kid` causes a fetch at most every 30 seconds. While the issuer is
- * down the former keys stay in use, for a day at most.
+ * down the former keys stay in use, until they are two hours old. Keys of `refusedKids` are never used, also for a token
+ * that names no `kid`.
  *
- * @throws Problem `issuer_unavailable` when the answer would need keys that cannot be fetched now; jose's
- *   errors when the keys are there and none fits.
+ * @throws Problem `issuer_unavailable` when the answer would need keys that cannot be fetched now; Problem
+ *   `token_invalid` when the token's key is private or too short; jose's errors when the keys are there and none fits.
  */
-export function createIssuerKeys(url: string, send: Send, clock: () => number = Date.now): JWTVerifyGetKey {
+export function createIssuerKeys(
+  { jwksUrl, refusedKids }: { readonly jwksUrl: string; readonly refusedKids: readonly string[] },
+  send: Send,
+  clock: () => number = Date.now,
+): JWTVerifyGetKey {
   let fetched: FetchedKeys | undefined;
   let underWay: Promise<void> | undefined;
   let failure: Failure | undefined;
   let fetchedForUnknownKidAt = Number.NEGATIVE_INFINITY;
 
   const refresh = () => {
-    underWay ??= fetchKeys(url, send)
-      .then((jwks) => {
-        fetched = { find: createLocalJWKSet(jwks), fetchedAt: clock() };
+    underWay ??= fetchKeys(jwksUrl, send)
+      .then(({ keys }) => {
+        const offered = keys.filter(({ kid }) => kid === undefined || !refusedKids.includes(kid));
+        fetched = {
+          find: createLocalJWKSet({ keys: offered.filter((key) => !isPrivate(key)) }),
+          privateKids: new Set(offered.filter(isPrivate).map(({ kid }) => kid)),
+          fetchedAt: clock(),
+        };
         failure = undefined;
       })
       .catch((error: unknown) => {
@@ -73,8 +92,9 @@ export function createIssuerKeys(url: string, send: Send, clock: () => number = 
     return fetched;
   };
 
-  return async (header, token) => {
+  const find: JWTVerifyGetKey = async (header, token) => {
     const keys = await current();
+    if (header.kid !== undefined && keys.privateKids.has(header.kid)) throw invalidToken('token_key_private');
     try {
       return await keys.find(header, token);
     } catch (error) {
@@ -88,6 +108,16 @@ export function createIssuerKeys(url: string, send: Send, clock: () => number = 
       return (await current()).find(header, token);
     }
   };
+
+  return async (header, token) => {
+    const key = await find(header, token);
+    if (isWeakRsa(key)) throw invalidToken('token_key_weak');
+    return key;
+  };
+}
+
+function isPrivate(key: JWK): boolean {
+  return SECRET_MEMBERS.some((member) => Object.hasOwn(key, member));
 }
 
 async function fetchKeys(url: string, send: Send): Promise<JSONWebKeySet> {

@@ -35,6 +35,9 @@ export type Script = {
   readonly args: readonly string[];
 };
 
+/** A script that writes, and the schema of what it returns. It returns something in any case: nil counts as no answer. */
+export type ScriptedWrite<T> = { readonly script: Script; readonly answer: ZodType<T> };
+
 /** The results of queries, in the same order. */
 type Results<Q extends readonly Query<unknown>[]> = {
   readonly [I in keyof Q]: Q[I] extends Query<infer T> ? T : never;

@@ -6,7 +6,15 @@ import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
 import { type CallStart, ERASED, type UserData, unlessErased } from '../kv/erasure.ts';
 import { ownerKey } from '../kv/key-names.ts';
-import { count, fieldsOfHash, optionalTexts, type Query, query, scriptQuery } from '../kv/query.ts';
+import {
+  count,
+  fieldsOfHash,
+  optionalTexts,
+  type Query,
+  query,
+  type ScriptedWrite,
+  scriptQuery,
+} from '../kv/query.ts';
 
 const stepRecord = z.object({
   v: z.literal(1),
@@ -29,35 +37,63 @@ export const sessionKey = (user: UserId) => ownerKey(user, 'onboarding');
 const STEP_PREFIX = 'step:';
 const stepField = (id: string) => STEP_PREFIX + id;
 
-/** Reads the session with these steps. If none exists, it is created with the start time of this call. */
+/** Reads the session with these steps. One that does not exist is described as starting with this call. */
 export function readSession(user: UserId, stepIds: readonly string[], start: CallStart): Query<Session> {
-  const key = sessionKey(user);
-  const startedAt = new Date(start.atMs).toISOString();
-  const script = unlessErased(start, { source: START_IF_NONE, keys: [key], args: [startedAt] });
+  const fields = sessionFields(stepIds);
   return query(
-    (pipeline) =>
-      pipeline
-        .eval(script.source, [...script.keys], [...script.args])
-        .hmget(key, 'startedAt', 'revision', ...stepIds.map(stepField)),
+    (pipeline) => pipeline.hmget(sessionKey(user), ...fields),
     z
-      .tuple([count, optionalTexts(2 + stepIds.length)])
-      .transform(([, [started, revision, ...steps]]): Session => {
-        const done = stepIds.flatMap((id, index) => {
-          const record = parseStepRecord(steps[index] ?? undefined);
-          return record === undefined ? [] : [[id, record] as const];
-        });
-        return {
-          startedAt: z.iso.datetime().safeParse(started).data ?? startedAt,
-          revision: revision ?? undefined,
-          done: new Map(done),
-        };
-      }),
+      .tuple([optionalTexts(fields.length)])
+      .transform(([values]): Session => toSession(stepIds, values, start)),
   );
 }
 
+/** Starts the session with the time of this call, unless it exists, and reads it. */
+export function startSession(
+  user: UserId,
+  stepIds: readonly string[],
+  start: CallStart,
+): ScriptedWrite<Session> {
+  const fields = sessionFields(stepIds);
+  return {
+    script: unlessErased(start, {
+      source: START_IF_NONE,
+      keys: [sessionKey(user)],
+      args: [startTime(start), ...fields],
+    }),
+    // A user who was erased meanwhile has no session.
+    answer: z
+      .union([z.literal(ERASED).transform(() => fields.map(() => null)), optionalTexts(fields.length)])
+      .transform((values): Session => toSession(stepIds, values, start)),
+  };
+}
+
+/** The last argument is the start of the call. */
 const START_IF_NONE = `
 local session, startedAt = KEYS[1], ARGV[1]
-return redis.call('HSETNX', session, 'startedAt', startedAt)`;
+local firstField, lastField = 2, #ARGV - 1
+redis.call('HSETNX', session, 'startedAt', startedAt)
+return redis.call('HMGET', session, unpack(ARGV, firstField, lastField))`;
+
+const sessionFields = (stepIds: readonly string[]) => ['startedAt', 'revision', ...stepIds.map(stepField)];
+const startTime = ({ atMs }: CallStart) => new Date(atMs).toISOString();
+
+/** `values` are those of `sessionFields`, in that order. */
+function toSession(
+  stepIds: readonly string[],
+  [started, revision, ...steps]: readonly (string | null)[],
+  start: CallStart,
+): Session {
+  const done = stepIds.flatMap((id, index) => {
+    const record = parseStepRecord(steps[index] ?? undefined);
+    return record === undefined ? [] : [[id, record] as const];
+  });
+  return {
+    startedAt: z.iso.datetime().safeParse(started).data ?? startTime(start),
+    revision: revision ?? undefined,
+    done: new Map(done),
+  };
+}
 
 /** `changed`: another write came first, or the session was deleted. Only `written` stored anything. */
 export type WriteOutcome = 'written' | 'changed' | 'erased';
@@ -90,9 +126,13 @@ redis.call('HSETNX', session, 'startedAt', startedAt)
 redis.call('HSET', session, 'revision', nextRevision, field, record)
 return 1`;
 
-export function deleteSession(user: UserId): Query<unknown> {
-  return query((pipeline) => pipeline.del(sessionKey(user)), z.tuple([count]));
+export function deleteSession(user: UserId): ScriptedWrite<number> {
+  return { script: { source: DELETE, keys: [sessionKey(user)], args: [] }, answer: count };
 }
+
+const DELETE = `
+local session = KEYS[1]
+return redis.call('DEL', session)`;
 
 function parseStepRecord(text: string | undefined): StepRecord | undefined {
   if (text === undefined) return undefined;

@@ -6,7 +6,6 @@ import './node-runtime.ts';
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { VercelRequest, VercelResponse } from '@vercel/node';
-import { decideMode } from '../config.ts';
 import { Problem } from '../errors.ts';
 import { openCallerScope, refuse } from './caller-scope.ts';
 import { respondInScope, serveInScope, whenClosed } from './handler-scope.ts';
@@ -24,13 +23,13 @@ const FORBIDDEN_METHODS = new Set(['CONNECT', 'TRACE', 'TRACK']);
 const ALLOW = 'GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS';
 
 // At import, so that modules imported later only see the wrapped `process.env`.
-if (decideMode(process.env) === 'production') installScopedEnvironment();
+installScopedEnvironment();
 
 /**
- * Wraps a handler of either Vercel signature. In production it verifies the caller, fetches their keys in one
- * KV request, and runs the handler in a scope: every credential variable of the catalogue reads as the caller's own
- * key, or `undefined` if they have no usable key. The operator's environment never shows through. The scope ends with
- * the last byte of the response. In local mode the handler runs unchanged.
+ * Wraps a handler of either Vercel signature. It verifies the caller, fetches their keys in one KV request, and runs the
+ * handler in a scope: every credential variable of the catalogue reads as the caller's own key, or `undefined` if they
+ * have no usable key. The operator's environment never shows through. The scope ends with the last byte of the response.
+ * Local mode differs only in that a key in `.env` comes before a stored one.
  *
  * If the caller cannot be verified, the handler does not run and the response is the same problem document as on other
  * routes (401, 429, 503). TRACE, TRACK and CONNECT get 405. A CORS preflight, which carries no token, is answered for
@@ -45,7 +44,6 @@ export function withUserEnv(
 export function withUserEnv<Args extends readonly unknown[]>(handler: (...args: Args) => unknown) {
   return async (...args: Args): Promise<unknown> => {
     const handle = () => handler(...args);
-    if (decideMode(process.env) === 'local') return handle();
     const [request, response] = args;
     if (request instanceof Request) return answer(request, handle);
     if (isIncomingMessage(request) && isServerResponse(response)) return serve(request, response, handle);

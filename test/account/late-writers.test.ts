@@ -4,8 +4,9 @@ import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { deferredWrites } from '../../lib/kv/deferred-writes.ts';
 import { callStart } from '../../lib/kv/erasure.ts';
 import { connect } from '../rotation/fill-store.ts';
-import { type Answer, json, usual } from '../support/answers.ts';
+import { json, usual } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
+import { holdAnswer } from '../support/hold-answer.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 import { kvKey, userId } from '../support/user-ids.ts';
 import { dumpStore } from './store-dump.ts';
@@ -37,22 +38,6 @@ const erase = async () =>
   expect((await call(account, '/api/account', { method: 'DELETE', token })).status).toBe(204);
 const traces = async () => (await dumpStore(world.kv)).filter((line) => line.includes(sub));
 
-/** A provider answer that is sent on `release`. `asked` resolves when the request has reached the provider. */
-function holdAnswer(answer: Answer): { readonly asked: Promise<void>; readonly release: () => void } {
-  let release = () => {};
-  const released = new Promise<void>((resolve) => {
-    release = resolve;
-  });
-  const asked = new Promise<void>((resolve) => {
-    world.providers.answerNextWith(async (recorded, response) => {
-      resolve();
-      await released;
-      await answer(recorded, response);
-    });
-  });
-  return { asked, release };
-}
-
 test.each([
   ['a first key', false],
   ['a replacement key', true],
@@ -61,7 +46,7 @@ test.each([
   async (_what, replaces) => {
     await newUser();
     if (replaces) await save();
-    const provider = holdAnswer(usual);
+    const provider = holdAnswer(world.providers, usual);
     const saving = save();
     await provider.asked;
     await erase();
@@ -76,7 +61,7 @@ test.each([
 test('a key check that was waiting for its provider stores nothing', async () => {
   await newUser();
   await save();
-  const provider = holdAnswer(json({}, 401));
+  const provider = holdAnswer(world.providers, json({}, 401));
   const checking = call(key, '/api/keys/openai', { method: 'POST', token });
   await provider.asked;
   await erase();
@@ -88,7 +73,7 @@ test('a key check that was waiting for its provider stores nothing', async () =>
 test('a call that is answered after the erasure records nothing', async () => {
   await newUser();
   await save();
-  const provider = holdAnswer(usual);
+  const provider = holdAnswer(world.providers, usual);
   const calling = call(proxy, '/api/proxy/openai/v1/models', { token });
   await provider.asked;
   await erase();

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
-import { decideMode, type Environment, loadConfig } from '../../lib/config.ts';
+import { type Environment, loadConfig } from '../../lib/config.ts';
 import { ConfigError } from '../../lib/errors.ts';
 import { newMasterKey } from '../support/start-world.ts';
 
@@ -9,29 +9,10 @@ const complete: Environment = {
   KV_REST_API_URL: 'https://kv.example',
   KV_REST_API_TOKEN: randomBytes(12).toString('hex'),
   AUTH_ISSUER: 'https://issuer.example',
+  AUTH_AUDIENCE: 'userkeys',
+  DEPLOY_ENV: 'production',
   VAULT_KEYS: newMasterKey(),
 };
-
-describe('the mode', () => {
-  test.each<[Environment, string]>([
-    [{}, 'local'],
-    [{ DEPLOY_ENV: '' }, 'local'],
-    [{ DEPLOY_ENV: 'local' }, 'local'],
-    [{ DEPLOY_ENV: 'render' }, 'production'],
-    [{ DEPLOY_ENV: 'vercel' }, 'production'],
-    [{ DEPLOY_ENV: 'production' }, 'production'],
-    [{ DEPLOY_ENV: 'production', DEBUG: 'true' }, 'local'],
-    [{ DEPLOY_ENV: 'production', DEBUG: '1' }, 'production'],
-    [{ VERCEL_ENV: 'development' }, 'local'],
-    [{ VERCEL_ENV: 'production', DEBUG: 'true' }, 'production'],
-    [{ VERCEL_ENV: 'preview', DEPLOY_ENV: 'local' }, 'production'],
-    [{ NODE_ENV: 'production', DEBUG: 'true' }, 'production'],
-    [{ AWS_LAMBDA_FUNCTION_NAME: 'f', DEBUG: 'true' }, 'production'],
-    [{ LAMBDA_TASK_ROOT: '/var/task', DEPLOY_ENV: 'local' }, 'production'],
-  ])('of %j is %s', (env, mode) => {
-    expect(decideMode(env)).toBe(mode);
-  });
-});
 
 describe('an error names the variable but not its value', () => {
   const SENTINEL = 'sentinel-value';
@@ -45,6 +26,9 @@ describe('an error names the variable but not its value', () => {
     ['AUTH_ISSUER', undefined],
     ['AUTH_ISSUER', SENTINEL],
     ['AUTH_JWKS_URL', `http://evil.example/${SENTINEL}`],
+    ['AUTH_MAX_TOKEN_HOURS', SENTINEL],
+    ['AUTH_MAX_TOKEN_HOURS', '0'],
+    ['AUTH_MAX_TOKEN_HOURS', '721'],
     ['AUTH_PUBLIC_KEY', SENTINEL],
     ['AUTH_PUBLIC_KEY', `{"kty":"oct","k":"${SENTINEL}"}`],
     ['AUTH_PUBLIC_KEY', `{"kty":"EC","d":"${SENTINEL}"}`],
@@ -84,10 +68,15 @@ describe('an error names the variable but not its value', () => {
 });
 
 test('a complete configuration is frozen, has defaults and prints no secret', () => {
-  const config = loadConfig({ ...complete, EXA_BASE_URL: 'http://127.0.0.1:9/', DEPLOY_ENV: 'vercel' });
+  const config = loadConfig({ ...complete, EXA_BASE_URL: 'http://127.0.0.1:9/' });
   expect(config).toMatchObject({
     mode: 'production',
-    auth: { jwksUrl: 'https://issuer.example/.well-known/jwks.json', audience: [] },
+    auth: {
+      jwksUrl: 'https://issuer.example/.well-known/jwks.json',
+      audience: ['userkeys'],
+      refusedKids: [],
+      maxTokenSeconds: 86_400,
+    },
     rateLimitPerMinute: 120,
     providerTimeoutMs: 120_000,
     allowedOrigins: [],

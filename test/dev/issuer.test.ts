@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createLocalJWKSet, importSPKI, type JSONWebKeySet, jwtVerify } from 'jose';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { z } from 'zod';
-import { type Issuer, startIssuer } from '../../dev/issuer/start-issuer.ts';
+import { DEV_AUDIENCE, type Issuer, startIssuer } from '../../dev/issuer/start-issuer.ts';
 
 const Jwks = z.object({ keys: z.array(z.looseObject({ kty: z.string(), kid: z.string() })) });
 const TokenAnswer = z.object({ token: z.string() });
@@ -20,14 +20,19 @@ async function fetchedKeys(from: Issuer): Promise<JSONWebKeySet> {
   return Jwks.parse(await (await fetch(from.jwksUrl)).json());
 }
 
-test('gives each of its two users a token that its published keys verify, shaped like a Clerk session token', async () => {
+test('gives each of its two users a token that its published keys verify, shaped like a Clerk session token with an audience', async () => {
   const keys = createLocalJWKSet(await fetchedKeys(issuer));
   for (const user of ['alice', 'bob']) {
     const token = (await (await fetch(`${issuer.url}/token?user=${user}`)).text()).trim();
     const { payload, protectedHeader } = await jwtVerify(token, keys, { issuer: issuer.url });
     expect(protectedHeader.alg).toBe('ES256');
-    expect(payload).toMatchObject({ sub: user, iss: issuer.url, azp: 'http://127.0.0.1:3000' });
-    expect(Object.keys(payload).sort()).toEqual(['azp', 'exp', 'iat', 'iss', 'sub']);
+    expect(payload).toMatchObject({
+      sub: user,
+      iss: issuer.url,
+      aud: DEV_AUDIENCE,
+      azp: 'http://127.0.0.1:3000',
+    });
+    expect(Object.keys(payload).sort()).toEqual(['aud', 'azp', 'exp', 'iat', 'iss', 'sub']);
     expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(600);
   }
 });

@@ -13,7 +13,8 @@ let token: string;
 const NOON = Date.parse('2031-03-04T12:00:01Z');
 
 beforeAll(async () => {
-  world = await startWorld();
+  // The tokens are valid for the days that these tests go through.
+  world = await startWorld({ env: { AUTH_MAX_TOKEN_HOURS: '192' } });
   modules = {
     keys: await import('../../api/userkeys.ts'),
     key: await import('../../api/userkeys.ts'),
@@ -103,6 +104,17 @@ test('a key is used until it expires and not after that', async () => {
   world.providers.reset();
   vi.setSystemTime(NOON + 1000);
   await refused(await chat(), 403, 'key_expired');
+});
+
+test('a paused or expired key is not checked with its provider', async () => {
+  const check = () => send('key', '/api/keys/openai', { method: 'POST' });
+  await guard({ paused: true });
+  await refused(await check(), 403, 'key_paused');
+  await guard({ paused: false, expiresAt: '2031-03-04T12:00:02Z' });
+  expect((await check()).status).toBe(200);
+  world.providers.reset();
+  vi.setSystemTime(NOON + 1000);
+  await refused(await check(), 403, 'key_expired');
 });
 
 test('a call refused for its model does not count towards the daily limit', async () => {

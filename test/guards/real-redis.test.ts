@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { usual } from '../support/answers.ts';
 import { call, type HandlerModule } from '../support/call.ts';
+import { holdAnswer } from '../support/hold-answer.ts';
 import { redisServerInstalled } from '../support/redis-server.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 
@@ -42,5 +44,47 @@ describe.skipIf(!redisServerInstalled())('on redis-server', () => {
       const { entries } = await (await call(modules.audit, '/api/audit?limit=1000', { token })).json();
       expect(entries).toHaveLength(202);
     });
+  });
+
+  test('a deleted key stays deleted, its guards are gone, and a new key starts at version 1', async () => {
+    const mine = await world.tokenFor('deleter-on-redis');
+    const send = (method: string, path: string, json?: unknown) =>
+      call(modules.key, path, { method, token: mine, ...(json === undefined ? {} : { json }) });
+    const save = () => send('PUT', '/api/keys/openai', { key: newProviderKey() });
+    for (const path of ['/api/keys/openai', '/api/keys']) {
+      expect(await (await save()).json()).toMatchObject({ version: 1 });
+      expect(await (await save()).json()).toMatchObject({ version: 2 });
+      await send('PATCH', '/api/keys/openai', { guards: { paused: true } });
+      const provider = holdAnswer(world.providers, usual);
+      const saving = save();
+      await provider.asked;
+      expect((await send('DELETE', path)).status).toBe(204);
+      expect((await send('DELETE', path)).status).toBe(204);
+      provider.release();
+      expect(await (await saving).json()).toMatchObject({ code: 'key_deleted' });
+      const saved = await (await save()).json();
+      expect(saved).toMatchObject({ version: 1 });
+      expect(saved).not.toHaveProperty('guards');
+      await send('DELETE', path);
+    }
+    const { deletedKeys } = await (await send('GET', '/api/account')).json();
+    expect(deletedKeys).toHaveLength(2);
+  });
+
+  test('an onboarding is started, changed and deleted', async () => {
+    const mine = await world.tokenFor('starter-on-redis');
+    const send = (method: string, json?: unknown) =>
+      call(modules.key, '/api/onboarding', { method, token: mine, ...(json === undefined ? {} : { json }) });
+    await call(modules.key, '/api/keys/openai', {
+      method: 'PUT',
+      token: mine,
+      json: { key: newProviderKey() },
+    });
+    const { startedAt } = await (await send('GET')).json();
+    const done = { step: 'api-keys', status: 'completed' };
+    expect(await (await send('PATCH', done)).json()).toMatchObject({ startedAt, currentStep: 'try-it' });
+    expect(await (await send('GET')).json()).toMatchObject({ startedAt, currentStep: 'try-it' });
+    expect((await send('DELETE')).status).toBe(204);
+    expect(await (await send('GET')).json()).toMatchObject({ currentStep: 'api-keys' });
   });
 });

@@ -1,4 +1,5 @@
 /** The log tells an operator which rule refused a call. The caller is never told. */
+import { generateKeyPairSync, sign } from 'node:crypto';
 import { createServer } from 'node:http';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { z } from 'zod';
@@ -16,7 +17,11 @@ import { newProviderKey, startWorld, type World } from '../support/start-world.t
 import { kvKey } from '../support/user-ids.ts';
 
 let world: World;
-const strict = { AUTH_AUDIENCE: 'userkeys', AUTH_AUTHORIZED_PARTIES: 'https://app.example' };
+const strict = {
+  AUTH_AUDIENCE: 'userkeys',
+  AUTH_AUTHORIZED_PARTIES: 'https://app.example',
+  AUTH_REFUSED_KIDS: 'former, stolen',
+};
 const good = { aud: 'userkeys', azp: 'https://app.example' };
 const now = () => Math.floor(Date.now() / 1000);
 
@@ -66,6 +71,16 @@ describe('a refused token is logged with the rule that refused it', () => {
     ['token_expired', { exp: now() - 60, iat: now() - 120 }],
     ['token_key_unknown', {}, { kid: 'another' }],
     ['token_header_refused', {}, { jku: 'https://other.example' }],
+    ['token_type_refused', {}, { typ: 'logout+jwt' }],
+    ['token_type_refused', {}, { typ: 'dpop+jwt' }],
+    ['token_key_refused', {}, { kid: 'stolen' }],
+    ['token_audience_malformed', { aud: ['userkeys', 7] }],
+    ['token_party_malformed', { azp: ['https://app.example'] }],
+    ['token_sender_constrained', { cnf: { jkt: 'x' } }],
+    ['token_without_user', { sub: 'abc@clients' }],
+    ['token_time_malformed', { exp: 1e308 }],
+    ['token_expiry_before_issue', { iat: now() + 4, exp: now() + 3 }],
+    ['token_lifetime_too_long', { iat: 1, exp: now() + 10 * 365 * 24 * 3_600 }],
   ])('%s', async (reason, claims, header) => {
     const token = await world.issuer.sign('alice', { ...good, ...claims }, header);
     expect(await reasonOf(serve(strict), '/api/keys', { token })).toBe(reason);
@@ -100,6 +115,34 @@ describe('a refused token is logged with the rule that refused it', () => {
     ['cron_secret_wrong', 'another-secret-of-16'],
   ])('%s', async (reason, token) => {
     expect(await reasonOf(serve(), '/api/cron/rotate', token === undefined ? {} : { token })).toBe(reason);
+  });
+});
+
+describe('a token whose key is not used is logged with what is wrong with the key', () => {
+  test.each<[reason: string, keys: () => object[]]>([
+    ['token_key_private', () => [{ ...world.issuer.publicJwk(), d: 'AAAA' }]],
+    ['token_key_ambiguous', () => [world.issuer.publicJwk(), world.issuer.publicJwk()]],
+    ['token_key_unknown', () => [{ ...world.issuer.publicJwk(), use: 'enc' }]],
+    ['token_key_unknown', () => [{ ...world.issuer.publicJwk(), alg: 'ES384' }]],
+  ])('%s', async (reason, keys) => {
+    onTestFinished(() => world.issuer.answerJwksWith());
+    world.issuer.answerJwksWith(() => Response.json({ keys: keys() }));
+    const token = await world.issuer.sign('alice', good);
+    expect(await reasonOf(serve(strict), '/api/keys', { token })).toBe(reason);
+  });
+
+  test('token_key_weak', async () => {
+    const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 1_024 });
+    const weak = { ...publicKey.export({ format: 'jwk' }), kid: 'weak' };
+    onTestFinished(() => world.issuer.answerJwksWith());
+    world.issuer.answerJwksWith(() => Response.json({ keys: [weak] }));
+    const claims = { iss: world.issuer.url, sub: 'alice', iat: now(), exp: now() + 60, ...good };
+    const parts = [{ alg: 'RS256', kid: 'weak' }, claims].map((part) =>
+      Buffer.from(JSON.stringify(part)).toString('base64url'),
+    );
+    const signature = sign('sha256', Buffer.from(parts.join('.')), privateKey).toString('base64url');
+    const token = [...parts, signature].join('.');
+    expect(await reasonOf(serve(strict), '/api/keys', { token })).toBe('token_key_weak');
   });
 });
 

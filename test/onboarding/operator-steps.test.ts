@@ -7,10 +7,11 @@ import type { UserId } from '../../lib/identity/user-id.ts';
 import { callStart, markErased } from '../../lib/kv/erasure.ts';
 import { ownerKey } from '../../lib/kv/key-names.ts';
 import { combineQueries, query } from '../../lib/kv/query.ts';
-import { deleteSession, readSession, type Session, writeStep } from '../../lib/onboarding/session.ts';
+import { deleteSession, type Session, startSession, writeStep } from '../../lib/onboarding/session.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import type { ProviderId } from '../../lib/providers/catalogue.ts';
 import { call } from '../support/call.ts';
+import { runWrite } from '../support/run-write.ts';
 import { serveApp } from '../support/serve-app.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 import { userId } from '../support/user-ids.ts';
@@ -187,7 +188,7 @@ describe('a step based on an outdated session', () => {
       user,
       start,
       startOver,
-      read: () => app.kv.run(readSession(user, ['a', 'b'], start)),
+      read: () => app.kv.run(runWrite(startSession(user, ['a', 'b'], start))),
       write: (seen: Session, step: string) => app.kv.run(writeStep(user, seen, step, record, start)),
     };
   }
@@ -214,7 +215,7 @@ describe('a step based on an outdated session', () => {
   test('is not written after the user was erased, and no start time is written either', async () => {
     const { app, user, start, read, write } = await openSession();
     const seen = await read();
-    await app.kv.run(combineQueries(markErased(start), deleteSession(user)));
+    await app.kv.run(combineQueries(markErased(start), runWrite(deleteSession(user))));
     expect(await write(seen, 'a')).toBe('erased');
     await read();
     const left = query((pipeline) => pipeline.exists(ownerKey(user, 'onboarding')), z.tuple([z.int()]));

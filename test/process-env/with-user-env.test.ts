@@ -499,18 +499,6 @@ it('a record that does not open reads as undefined and does not hide other keys'
   expect(await (await handler(await requestOf('dora'))).json()).toEqual([null, anna]);
 });
 
-it('in local mode runs the handler unchanged: no token, no KV, the developer’s environment', async () => {
-  const handler = withUserEnv(() => Response.json(process.env.OPENAI_API_KEY));
-  const before = world.kv.requests.length;
-  process.env.DEPLOY_ENV = 'local';
-  try {
-    expect(await (await handler(new Request('http://127.0.0.1/'))).json()).toBe(operators);
-  } finally {
-    process.env.DEPLOY_ENV = 'production';
-  }
-  expect(world.kv.requests.length).toBe(before);
-});
-
 it('answers 503 if KV is down, without any key', async () => {
   const handler = withUserEnv(() => expect.unreachable());
   const request = await requestOf('anna');

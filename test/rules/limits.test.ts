@@ -131,7 +131,7 @@ describe('lib/', () => {
     const names = [...text.matchAll(/^export const (\w+)/gm)].map(([, name]) => name ?? '');
     expect(names.length).toBeGreaterThan(80);
     const things =
-      /_(?:MS|SECONDS|DAYS|MONTHS|MINUTE|DAY|BYTES|CHARACTERS|BITS|FACTOR|DEPTH|LAYERS|ROUNDS|TRIES|VALUES|ERRORS|RESULTS|CONNECTIONS|ERASURES|KEYS|MODELS|FIELDS|CHUNKS|ENTRIES|USERS|COUNT|REQUESTS|STEPS)$/;
+      /_(?:MS|SECONDS|HOURS|DAYS|MONTHS|MINUTE|DAY|BYTES|CHARACTERS|BITS|FACTOR|DEPTH|LAYERS|ROUNDS|TRIES|VALUES|ERRORS|RESULTS|CONNECTIONS|ERASURES|KEYS|MODELS|FIELDS|CHUNKS|ENTRIES|USERS|COUNT|REQUESTS|STEPS)$/;
     expect(names.filter((name) => !things.test(name))).toEqual([]);
   });
 

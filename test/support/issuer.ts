@@ -13,6 +13,9 @@ type Key = {
   readonly publicJwk: JWK;
 };
 
+/** The `aud` of the tokens. */
+export const TEST_AUDIENCE = 'userkeys';
+
 export type TestIssuer = {
   readonly url: string;
   readonly jwksUrl: string;
@@ -57,7 +60,7 @@ export async function startTestIssuer(
   }
   function standardClaims(sub: unknown): Record<string, unknown> {
     const iat = Math.floor(Date.now() / 1000);
-    return { iss: url, sub, iat, exp: iat + 60 };
+    return { iss: url, aud: TEST_AUDIENCE, sub, iat, exp: iat + 60 };
   }
 
   return {

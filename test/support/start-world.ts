@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type RunningKv, startKv } from '../../dev/kv/start-kv.ts';
-import { configVariables } from '../../lib/config.ts';
-import { startTestIssuer, type TestIssuer } from './issuer.ts';
+import { configVariables, platformVariables } from '../../lib/config.ts';
+import { startTestIssuer, TEST_AUDIENCE, type TestIssuer } from './issuer.ts';
 import { startTestProviders, type TestProviders } from './providers.ts';
 import type { RecordedCall } from './recorded-call.ts';
 import { startRedisServer } from './redis-server.ts';
@@ -65,6 +65,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     KV_REST_API_URL: kv.url,
     KV_REST_API_TOKEN: kv.token,
     AUTH_ISSUER: issuer.url,
+    AUTH_AUDIENCE: TEST_AUDIENCE,
     AUTH_TENANT: TEST_TENANT,
     VAULT_KEYS: newMasterKey(),
     // For processes that get this environment and no other variable.
@@ -127,7 +128,7 @@ export function newProviderKey(prefix = 'sk-test-'): string {
 }
 
 /** Variables of a developer's or CI machine that would change what a test does. */
-const CLEARED = ['VERCEL_ENV', 'AWS_LAMBDA_FUNCTION_NAME', 'LAMBDA_TASK_ROOT', 'DEBUG', ...configVariables];
+const CLEARED = ['VERCEL', 'VERCEL_ENV', 'DEBUG', ...platformVariables, ...configVariables];
 
 /** Sets the variables and returns a function that restores them. */
 function setEnvironment(env: Readonly<Record<string, string>>): () => void {

@@ -272,8 +272,8 @@ test('from and to select days, also across months, and invalid values are refuse
     for (const day of ['2031-01-31', '2031-02-01', '2031-02-28']) {
       vi.setSystemTime(Date.parse(`${day}T12:00:00Z`));
       token = await world.tokenFor(`counted-${user}`, {
-        iat: Date.now() / 1000,
-        exp: Date.now() / 1000 + 60,
+        iat: Math.floor(Date.now() / 1000),
+        exp: Math.floor(Date.now() / 1000) + 60,
       });
       await use();
     }

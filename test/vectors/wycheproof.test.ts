@@ -109,16 +109,21 @@ const textOf = (token: unknown) => (typeof token === 'string' ? token : JSON.str
 function signatureReader(group: Group) {
   const published = group.public ?? group.private;
   const body = JSON.stringify('keys' in published ? published : { keys: [published] });
-  const findKey = createIssuerKeys('https://issuer.example/jwks.json', async () => ({
-    status: 200,
-    headers: new Headers(),
-    body: new Blob([body]).stream(),
-  }));
+  const findKey = createIssuerKeys(
+    { jwksUrl: 'https://issuer.example/jwks.json', refusedKids: [] },
+    async () => ({
+      status: 200,
+      headers: new Headers(),
+      body: new Blob([body]).stream(),
+    }),
+  );
   const expected = {
     issuer: 'https://issuer.example',
     tenant: TEST_TENANT,
     audience: [],
     authorizedParties: [],
+    refusedKids: [],
+    maxTokenSeconds: 86_400,
   };
   const verify = createTokenVerifier(expected, findKey);
   return async ({ jws }: Vector): Promise<boolean> => {

@@ -37,6 +37,7 @@ export function describeError(error: unknown, provider = 'The provider'): ErrorT
     case 'env_file_refused':
     case 'deployment_outdated':
     case 'account_erased':
+    case 'key_deleted':
       return say('Nothing was saved.', error.message);
     case 'rate_limited':
       return retry('Too many requests in one minute.', tryAgain);

@@ -6,8 +6,11 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { z } from 'zod';
 import { type RunningKv, startKv } from '../../../dev/kv/start-kv.ts';
+import { deleteAllKeys, deleteKey } from '../../../lib/keys/delete-keys.ts';
 import { query } from '../../../lib/kv/query.ts';
+import { runWrite } from '../../support/run-write.ts';
 import { newMasterKey, newProviderKey, TEST_TENANT } from '../../support/start-world.ts';
+import { userId } from '../../support/user-ids.ts';
 import { runMigrate } from './run-migrate.ts';
 import { openStored, type Stored } from './stored-users.ts';
 
@@ -24,6 +27,7 @@ beforeAll(async () => {
     KV_REST_API_URL: kv.url,
     KV_REST_API_TOKEN: kv.token,
     AUTH_ISSUER: 'https://issuer.example',
+    AUTH_AUDIENCE: 'userkeys',
     AUTH_TENANT: TEST_TENANT,
     VAULT_KEYS: newMasterKey(),
   };
@@ -63,6 +67,46 @@ it('overwrites nothing that the user has stored after the file was written', asy
   expect(code).toBe(0);
   expect(output).toContain('the user has stored a newer key');
   expect(await stored.keysOf('anna')).toEqual({ openai: newer });
+});
+
+it.each([
+  ['this key', deleteKey(userId('anna'), 'openai')],
+  ['all keys', deleteAllKeys(userId('anna'))],
+])(
+  'does not bring back what its owner has deleted since, however often it is repeated: %s',
+  async (_what, deletion) => {
+    const [openai, later] = [newProviderKey(), newProviderKey()];
+    writeFileSync(file, `OPENAI_API_KEY=${openai}\n`);
+    expect((await runMigrate([...args, '--apply'], env)).code).toBe(0);
+    expect(await stored.keysOf('anna')).toEqual({ openai });
+    await stored.kv.run(runWrite(deletion));
+
+    // The old system changes the key, too.
+    for (const value of [openai, later]) {
+      writeFileSync(file, `OPENAI_API_KEY=${value}\n`);
+      for (const apply of [[], ['--apply'], ['--apply']]) {
+        const { code, output } = await runMigrate([...args, ...apply], env);
+        expect(code).toBe(0);
+        expect(output).toMatch(/keys +0 +0 +1 +0/);
+        expect(output).toContain('1 × key skipped: deleted by its owner since (anna)');
+        expect(await stored.keysOf('anna')).toEqual({});
+      }
+    }
+    // A key that its owner saves again is the owner's.
+    await stored.save('anna', 'openai', openai, new Date('2026-01-01T00:00:00Z'));
+    expect((await runMigrate([...args, '--apply'], env)).output).toContain(
+      'deleted by its owner since (anna)',
+    );
+    expect(await stored.keysOf('anna')).toEqual({ openai });
+  },
+);
+
+it('moves a key of another provider after its owner has deleted one', async () => {
+  const exa = newProviderKey();
+  writeFileSync(file, `EXA_API_KEY=${exa}\n`);
+  await stored.kv.run(runWrite(deleteKey(userId('anna'), 'openai')));
+  expect((await runMigrate([...args, '--apply'], env)).output).toMatch(/keys +1 +0 +0 +0/);
+  expect(await stored.keysOf('anna')).toEqual({ exa });
 });
 
 it('takes its settings from a file, when told so', async () => {

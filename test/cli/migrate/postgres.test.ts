@@ -49,6 +49,7 @@ describe.skipIf(bin === undefined)('from PostgreSQL', () => {
       KV_REST_API_URL: kv.url,
       KV_REST_API_TOKEN: kv.token,
       AUTH_ISSUER: 'https://issuer.example',
+      AUTH_AUDIENCE: 'userkeys',
       AUTH_TENANT: TEST_TENANT,
       VAULT_KEYS: newMasterKey(),
     };
@@ -186,7 +187,7 @@ describe.skipIf(bin === undefined)('from PostgreSQL', () => {
     for (const line of [
       /1 × key failed: its provider is not in the catalogue .*anna/,
       /1 × key skipped: it is empty/,
-      /1 × key failed: it cannot stand in an HTTP header/,
+      /1 × key failed: it is not a key alone/,
       /1 × key skipped: the user has a newer key of this provider/,
       /2 × key failed: no owner/,
       /1 × key failed: the user’s id is not 1 to 255 printable ASCII/,

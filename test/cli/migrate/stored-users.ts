@@ -6,7 +6,7 @@ import { callStart } from '../../../lib/kv/erasure.ts';
 import { createKv } from '../../../lib/kv/kv.ts';
 import { describeSession } from '../../../lib/onboarding/advance.ts';
 import type { OnboardingState } from '../../../lib/onboarding/onboarding-schema.ts';
-import { readSession } from '../../../lib/onboarding/session.ts';
+import { startSession } from '../../../lib/onboarding/session.ts';
 import { createUndiciSend } from '../../../lib/outgoing/undici-send.ts';
 import { type ProviderId, providerIds } from '../../../lib/providers/catalogue.ts';
 import { Secret } from '../../../lib/secret.ts';
@@ -14,6 +14,7 @@ import { sealKey } from '../../../lib/vault/envelope.ts';
 import type { KeyRecord } from '../../../lib/vault/key-record.ts';
 import { loadKeyRing } from '../../../lib/vault/key-ring.ts';
 import { readRecords, replaceRecord } from '../../../lib/vault/records.ts';
+import { runWrite } from '../../support/run-write.ts';
 import { userId } from '../../support/user-ids.ts';
 
 export type Stored = Awaited<ReturnType<typeof openStored>>;
@@ -41,7 +42,7 @@ export async function openStored(env: Readonly<Record<string, string>>) {
       return describeSession(
         steps,
         requiredProviders,
-        await kv.run(readSession(user, ids, await callStart(user, new Date()))),
+        await kv.run(runWrite(startSession(user, ids, await callStart(user, new Date())))),
       );
     },
     /** Stores a key as if its owner had saved it at that time. */

@@ -5,11 +5,13 @@ import { moveSessions } from '../../../cli/migrate/move-sessions.ts';
 import type { Plan } from '../../../cli/migrate/plan-user.ts';
 import { type RunningKv, startKv } from '../../../dev/kv/start-kv.ts';
 import { loadConfig } from '../../../lib/config.ts';
+import { deleteKey } from '../../../lib/keys/delete-keys.ts';
 import { callStart, markErased } from '../../../lib/kv/erasure.ts';
 import type { Kv } from '../../../lib/kv/kv.ts';
 import { writeStep } from '../../../lib/onboarding/session.ts';
 import { Secret } from '../../../lib/secret.ts';
 import { loadKeyRing } from '../../../lib/vault/key-ring.ts';
+import { runWrite } from '../../support/run-write.ts';
 import { newMasterKey, newProviderKey, TEST_TENANT } from '../../support/start-world.ts';
 import { userId } from '../../support/user-ids.ts';
 import { openStored, type Stored } from './stored-users.ts';
@@ -26,6 +28,7 @@ beforeAll(async () => {
     KV_REST_API_URL: kv.url,
     KV_REST_API_TOKEN: kv.token,
     AUTH_ISSUER: 'https://issuer.example',
+    AUTH_AUDIENCE: 'userkeys',
     AUTH_TENANT: TEST_TENANT,
     VAULT_KEYS: newMasterKey(),
   };
@@ -57,6 +60,25 @@ it('a key that its owner saves while it is being moved stays', async () => {
     { what: 'key', user: 'anna', result: 'skipped', reason: 'the user has stored a newer key' },
   ]);
   expect(await stored.keysOf('anna')).toEqual({ openai: own });
+});
+
+it.each([
+  ['that was never stored', false],
+  ['of which an older one is stored', true],
+])('a key %s and that its owner deletes while it is being moved stays deleted', async (_what, isStored) => {
+  const name = isStored ? 'fritz' : 'gerda';
+  const user = userId(name);
+  const ring = await loadKeyRing({ vaultKeys: loadConfig(env).vaultKeys, wrappedKeys: undefined });
+  const older = new Date(longAgo.getTime() - 1000);
+  if (isStored) await stored.save(name, 'openai', newProviderKey(), older);
+  const key = new Secret(newProviderKey());
+  const planned = { provider: 'openai', key, createdAt: longAgo, updatedAt: longAgo } as const;
+  const deleting = afterFirstLook(() => stored.kv.run(runWrite(deleteKey(user, 'openai'))));
+  const plan: Plan = { user, keys: [planned], session: undefined };
+  expect(await moveKeys({ kv: deleting, ring, startedAt: new Date() }, [plan], true)).toEqual([
+    { what: 'key', user, result: 'skipped', reason: 'deleted by its owner since' },
+  ]);
+  expect(await stored.keysOf(name)).toEqual({});
 });
 
 it('a session that its owner begins while it is being moved stays', async () => {
