@@ -159,6 +159,7 @@ export const reasons = {
     'token_key_private',
     'token_key_weak',
     'token_signature_wrong',
+    'token_payload_malformed',
     'token_issuer_wrong',
     'token_audience_missing',
     'token_audience_wrong',
