@@ -58,7 +58,10 @@ export function countUsage(
   };
 }
 
-/** Provider ids and model names contain no white space, so it separates the parts of a field name. */
+/**
+ * Provider ids and model names contain no white space, so it separates the parts of a field name. A counter stops at
+ * 2^53 - 1, the largest number that JavaScript reads exactly; beyond 2^63 the store would refuse the whole write.
+ */
 const ADD = `
 local month = KEYS[1]
 local maxFields, lifetimeSeconds = tonumber(ARGV[1]), ARGV[2]
@@ -67,7 +70,8 @@ for i = 3, #ARGV, 4 do
   local dayAndProvider, model, counter, amount = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
   local row = dayAndProvider .. ' ' .. model .. ' '
   if isFull and redis.call('HEXISTS', month, row .. 'calls') == 0 then row = dayAndProvider .. ' ${NO_MODEL} ' end
-  redis.call('HINCRBY', month, row .. counter, amount)
+  local total = redis.call('HINCRBY', month, row .. counter, amount)
+  if total > ${Number.MAX_SAFE_INTEGER} then redis.call('HSET', month, row .. counter, '${Number.MAX_SAFE_INTEGER}') end
 end
 redis.call('EXPIRE', month, lifetimeSeconds)
 return 1`;
