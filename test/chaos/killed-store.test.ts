@@ -60,7 +60,7 @@ async function kill(child: ChildProcess): Promise<void> {
   await exited;
 }
 
-test.each(operations.filter(({ name }) => KILLED.includes(name)))('$name', async (operation) => {
+test.each(operations.filter(({ name }) => KILLED.includes(name)))('$name', { timeout: 120_000 }, async (operation) => {
   const mortal = await startMortalStore();
   const front = await startFaultyStore(mortal.at);
   const ask = composeAsk(front.url);
