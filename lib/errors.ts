@@ -41,6 +41,11 @@ const PROBLEMS = {
     'Model not allowed',
     'You have restricted this key to certain models, and this call may use another model. The provider was not called.',
   ],
+  path_not_allowed: [
+    403,
+    'Path not allowed',
+    'Account and key administration cannot be reached through the gateway. The provider was not called.',
+  ],
   not_found: [404, 'Not found', 'This address does not exist.'],
   unknown_provider: [
     404,
@@ -80,6 +85,11 @@ const PROBLEMS = {
     429,
     'Too many requests',
     'You have reached the rate limit (calls per minute). Wait and try again.',
+  ],
+  too_many_calls: [
+    429,
+    'Too many calls at once',
+    'Too many of your calls are in progress. The provider was not called. Wait until one of them has ended.',
   ],
   daily_limit_reached: [
     429,
@@ -199,6 +209,7 @@ export const reasons = {
   ],
   path_refused: ['path_holds_token', 'path_not_plain', 'path_encoding_broken', 'path_leaves_origin'],
   invalid_request: ['fields_invalid', 'json_too_deep_or_large'],
+  model_not_allowed: ['models_not_enforceable'],
   body_too_large: ['declared_length_too_large', 'received_length_too_large'],
   rate_limited: ['calls_per_minute', 'key_checks_per_minute', 'erasures_in_a_row'],
   provider_error: ['provider_status_unusable', 'provider_answer_unusable', 'provider_answer_too_large'],

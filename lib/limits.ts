@@ -45,6 +45,8 @@ export const MAX_PATH_CHARACTERS = 8_192;
 export const MAX_PATH_ENCODING_LAYERS = 3;
 /** How often a text is decoded in search of a token. Characters encoded one by one, such as `%%32%35`, need another round. */
 export const MAX_TOKEN_DECODING_ROUNDS = 3;
+/** The longest life of a `withUserEnv` scope: a function's time limit in vercel.json. */
+export const MAX_SCOPE_LIFETIME_MS = 300_000;
 /** The least that `CRON_SECRET` may have. */
 export const MIN_CRON_SECRET_CHARACTERS = 16;
 
@@ -54,8 +56,12 @@ export const MIN_CRON_SECRET_CHARACTERS = 16;
 export const KV_TIMEOUT_MS = 1_500;
 /** Largest KV answer: every record of one user is under 200 KB. */
 export const MAX_KV_ANSWER_BYTES = 4 * 1024 * 1024;
+/** How long an answer of KV may take to arrive, however short its pauses are. */
+export const MAX_KV_ANSWER_MS = 10_000;
 /** Connections to KV. A burst of calls waits for one instead of opening its own: KV answers in a few milliseconds. */
 export const MAX_KV_CONNECTIONS = 64;
+/** How long `/api/health` answers what it found. */
+export const HEALTH_LIFETIME_MS = 3_000;
 /** How long the mark of an erased user stays: longer than the longest invocation, 800 seconds on Vercel. */
 export const ERASURE_MARK_LIFETIME_SECONDS = 15 * 60;
 /** An erasure deletes the call counters too, so erasing has a limit of its own: this often in 15 minutes. */
@@ -111,6 +117,11 @@ export const MAX_KMS_TRIES = 3;
 /** `RATE_LIMIT_PER_MINUTE`. */
 export const DEFAULT_CALLS_PER_MINUTE = 120;
 export const MAX_CALLS_PER_MINUTE = 1_000_000;
+/** `MAX_CONCURRENT_CALLS`: calls of one user at the same time. */
+export const DEFAULT_CONCURRENT_CALLS = 32;
+export const MAX_CONCURRENT_CALLS = 1_000;
+/** When a call is tried again that was one too many at a time. */
+export const CONCURRENT_CALLS_RETRY_SECONDS = 2;
 /** The window in which a user's calls are counted. */
 export const RATE_WINDOW_SECONDS = 60;
 /**
@@ -127,7 +138,9 @@ export const MAX_CALLS_PER_DAY = 1_000_000;
 export const MAX_MODELS = 50;
 /** A gateway body that is read whole because its key is restricted to some models. */
 export const MAX_GUARDED_BODY_BYTES = 8 * 1024 * 1024;
-/** How deep such a body may nest. The parser recurses, so this also protects the stack. */
+/** How much of it is scanned before other calls may go on. */
+export const MAX_SCAN_SLICE_BYTES = 64 * 1024;
+/** How deep such a body may nest. */
 export const MAX_GUARDED_BODY_DEPTH = 64;
 /** How many values it may hold, objects and arrays included. A list of token ids to embed is the longest use. */
 export const MAX_GUARDED_BODY_VALUES = 1_500_000;
@@ -139,14 +152,18 @@ export const DEFAULT_PROVIDER_TIMEOUT_SECONDS = 120;
 export const MAX_PROVIDER_TIMEOUT_SECONDS = 800;
 /** The longest silence in the middle of a provider's stream. */
 export const PROVIDER_IDLE_TIMEOUT_MS = 120_000;
-/** An error answer of a provider is read whole, to take the key out of it, before it is passed on. */
-export const MAX_PROVIDER_ERROR_BYTES = 1024 * 1024;
+/** An error answer of a provider is read up to here, to take the key out of it, before it is passed on. */
+export const MAX_PROVIDER_ERROR_BYTES = 64 * 1024;
+/** What is left out at the end of a longer one: it may hold the beginning of a key, in whatever notation. */
+export const CUT_ERROR_MARGIN_CHARACTERS = 256;
 /** How much of a provider's own message is passed on in an error of ours. */
 export const MAX_PROVIDER_MESSAGE_CHARACTERS = 500;
 /** A provider's JSON answer that is read whole before it is passed on. */
-export const MAX_JSON_ANSWER_BYTES = 16 * 1024 * 1024;
+export const MAX_JSON_ANSWER_BYTES = 4 * 1024 * 1024;
+/** The most values in such an answer, or in one event. Parsing one takes up to a microsecond. */
+export const MAX_JSON_ANSWER_VALUES = 20_000;
 /** One event of a provider's stream, where it is read and not passed on. The stream itself has no end. */
-export const MAX_PROVIDER_EVENT_BYTES = 16 * 1024 * 1024;
+export const MAX_PROVIDER_EVENT_BYTES = 4 * 1024 * 1024;
 /** The longest link in a provider's answer that is changed to lead to the gateway. */
 export const MAX_LINK_BYTES = 64 * 1024;
 
@@ -180,14 +197,19 @@ export const MAX_MODEL_NAME_CHARACTERS = 120;
 export const MAX_METERED_BYTES = 1024 * 1024;
 /** What is kept of a longer answer is at least this much of its end. */
 export const MIN_METERED_END_BYTES = 64 * 1024;
-/** How many places in the end of a longer answer are tried, and of how long a text. Bounds the time it takes. */
+/** The most values in a JSON text that is parsed for its counts. Parsing one takes up to a microsecond. */
+export const MAX_METERED_VALUES = 20_000;
+/** How many places in the end of a longer answer are tried, and of how long a text with how many values. */
 export const MAX_METERED_END_TRIES = 8;
+export const MAX_METERED_END_VALUES = 2_500;
 export const MAX_METERED_END_CHARACTERS = 64 * 1024;
 /**
  * The most characters of one server-sent event that are kept to read its counts. A longer event is left out; those
  * after it are read. The largest that carry counts are events with a whole image in base64.
  */
 export const MAX_METERED_EVENT_CHARACTERS = 4 * 1024 * 1024;
+/** How many lines are looked at, from the end, in an answer of one JSON text per line. */
+export const MAX_METERED_LINE_COUNT = 1_000;
 /** How many chunks of a JSON answer may wait for the caller: a short answer comes to its end at once. */
 export const MAX_READ_AHEAD_CHUNKS = 2;
 
@@ -202,6 +224,17 @@ export const MAX_AUDIT_AGE_DAYS = 3_650;
 /** Audit entries a page. */
 export const DEFAULT_AUDIT_PAGE_ENTRIES = 50;
 export const MAX_AUDIT_PAGE_ENTRIES = 1_000;
+/** How many kinds of refusals are told apart in an hour: action, route, provider and outcome. */
+export const MAX_REFUSAL_GROUPS = 1_000;
+/** The groups of an hour are of no use after the next one. */
+export const REFUSAL_GROUPS_LIFETIME_SECONDS = 2 * 60 * 60;
+/**
+ * A call that began longer ago and has not ended counts as interrupted. Longer than a function runs: 300 seconds, as
+ * vercel.json sets it.
+ */
+export const MAX_CALL_SECONDS = 330;
+/** Of how many calls it is known, for a day, which entry says that they were interrupted. */
+export const MAX_INTERRUPTED_ENTRIES = 100;
 
 // Rotation of master keys
 

@@ -8,6 +8,7 @@ export const KINDS = {
   captured: 'stores the environment object while the module loads',
   'client-at-load': 'builds an SDK client while the module loads',
   'client-kept': 'shares an SDK client between requests',
+  driver: 'shares a database connection between requests: await its calls, and read no key in its callbacks',
   memoised: 'shares cached results between requests',
   queue: 'puts work of several requests into one queue',
   emitter: 'shares an emitter between requests',

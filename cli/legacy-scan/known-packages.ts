@@ -9,6 +9,21 @@ type Known = { readonly kind: Kind; readonly exports?: readonly string[] };
 
 const client: Known = { kind: 'client-at-load' };
 
+/** Drivers with callbacks that run on a shared connection. Those that only have promises are safe. */
+const DRIVERS: readonly (readonly [name: string, exports: readonly string[]])[] = [
+  ['pg', ['Pool', 'Client']],
+  ['pg-pool', ['default']],
+  ['mysql', ['createPool', 'createConnection', 'createPoolCluster']],
+  ['mysql2', ['createPool', 'createConnection', 'createPoolCluster']],
+  ['mssql', ['connect', 'ConnectionPool']],
+  ['tedious', ['Connection']],
+  ['ioredis', ['default', 'Redis', 'Cluster']],
+  ['redis', ['createClient', 'createClientPool', 'createCluster']],
+  ['mongodb', ['MongoClient']],
+  ['mongoose', ['connect', 'createConnection']],
+  ['knex', ['default', 'knex']],
+];
+
 const PACKAGES: ReadonlyMap<string, Known> = new Map([
   ...[
     'openai',
@@ -29,6 +44,7 @@ const PACKAGES: ReadonlyMap<string, Known> = new Map([
     '@elevenlabs/elevenlabs-js',
     '@copilotkit/runtime',
   ].map((name) => [name, client] as const),
+  ...DRIVERS.map(([name, exports]) => [name, { kind: 'driver', exports }] as const),
   ...['p-queue', 'p-limit', 'p-throttle', 'bottleneck', 'fastq', 'better-queue'].map(
     (name) => [name, { kind: 'queue' }] as const,
   ),

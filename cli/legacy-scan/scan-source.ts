@@ -49,6 +49,7 @@ function visit(names: FileNames, note: (kind: Kind, what: string, node: Node) =>
     for (const source of sources(value)) {
       const made = madeBy(source);
       if (made?.kind === 'client-at-load') note('client-kept', made.what, source);
+      if (made?.kind === 'driver') note('driver', made.what, source);
     }
   };
   const madeBy = (node: Node) =>

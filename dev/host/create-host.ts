@@ -1,9 +1,11 @@
 import { pathToFileURL } from 'node:url';
 import type { WebHandler } from '../http/create-web-server.ts';
-import { issuerMetadata } from './issuer-metadata.ts';
+import { allowLocalIssuer, issuerMetadata } from './issuer-metadata.ts';
 import { findRoute, type Route, readRoutes } from './routes.ts';
 import { readStaticFile } from './static-files.ts';
 import { readVercelConfig } from './vercel-config.ts';
+
+const POLICY = 'content-security-policy';
 
 export type Host = {
   /** Answers with a file of the static page, or with the function of the path. */
@@ -48,7 +50,10 @@ export async function createHost(root: string, onLoadFailure: LoadFailure = () =
   return {
     async handle(request) {
       const { pathname } = new URL(request.url);
-      return addHeaders(await respond(request, pathname), config.headersFor(pathname));
+      const headers = config.headersFor(pathname);
+      const policy = headers.get(POLICY);
+      if (policy !== null) headers.set(POLICY, allowLocalIssuer(policy));
+      return addHeaders(await respond(request, pathname), headers);
     },
     async load() {
       for (const { file } of [...routes.exact, ...routes.dynamic]) {

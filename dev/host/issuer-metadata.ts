@@ -18,3 +18,12 @@ export function issuerMetadata(
   if (new URL(request.url).pathname !== ISSUER_METADATA_PATH || !isLoopback(issuer)) return undefined;
   return Response.json(describeIssuer(issuer), { headers: { 'cache-control': 'no-store' } });
 }
+
+/**
+ * The page's content security policy, extended by an issuer on this machine. Without one it is the policy of a
+ * deployment.
+ */
+export function allowLocalIssuer(policy: string, issuer = process.env.AUTH_ISSUER ?? ''): string {
+  if (!isLoopback(issuer)) return policy;
+  return policy.replace(/\bconnect-src 'self'/, `$& ${new URL(issuer).origin}`);
+}

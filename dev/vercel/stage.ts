@@ -19,7 +19,7 @@ import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { describeIssuer, ISSUER_METADATA_PATH } from '../host/issuer-metadata.ts';
+import { allowLocalIssuer, describeIssuer, ISSUER_METADATA_PATH } from '../host/issuer-metadata.ts';
 import { isLoopback } from '../http/is-loopback.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -47,11 +47,10 @@ export async function stageLinks(options: { issuer?: string; page?: string } = {
     await symlink(join(ROOT, name), join(stage.project, name));
   }
   await derive(stage, 'package.json', { scripts: undefined });
-  const { outputDirectory } = await derive(stage, 'vercel.json', {
-    installCommand: undefined,
-    buildCommand: undefined,
-    outputDirectory: 'page',
-  });
+  const members = { installCommand: undefined, buildCommand: undefined, outputDirectory: 'page' };
+  const { outputDirectory } = await derive(stage, 'vercel.json', members, (text) =>
+    allowLocalIssuer(text, issuer),
+  );
   const built = options.page ?? join(ROOT, String(outputDirectory));
   const page = join(stage.project, 'page');
   await mkdir(page);
@@ -111,11 +110,17 @@ const JsonObject = z.record(z.string(), z.unknown());
 
 /**
  * Writes one of the project's JSON files with some members replaced, or left out where undefined, and gives the
- * former content.
+ * former content. `change` gets the text that is to be written.
  */
-async function derive(stage: Stage, file: string, members: Readonly<Record<string, string | undefined>>) {
+async function derive(
+  stage: Stage,
+  file: string,
+  members: Readonly<Record<string, string | undefined>>,
+  change = (text: string) => text,
+) {
   const content = JsonObject.parse(JSON.parse(await readFile(join(ROOT, file), 'utf8')));
-  await writeFile(join(stage.project, file), JSON.stringify({ ...content, ...members }, undefined, 2));
+  const text = JSON.stringify({ ...content, ...members }, undefined, 2);
+  await writeFile(join(stage.project, file), change(text));
   return content;
 }
 

@@ -1,12 +1,18 @@
 /** The gateway's pass-through: sends a caller's request with the user's key, and gives the provider's answer as it is. */
 import { Problem } from '../errors.ts';
 import { bodyTooLarge } from '../http/json.ts';
-import { MAX_PROVIDER_ERROR_BYTES, MAX_PROXY_REQUEST_BYTES, PROVIDER_IDLE_TIMEOUT_MS } from '../limits.ts';
-import { readWithLimit } from '../outgoing/read-with-limit.ts';
+import {
+  CUT_ERROR_MARGIN_CHARACTERS,
+  MAX_PROVIDER_ERROR_BYTES,
+  MAX_PROXY_REQUEST_BYTES,
+  PROVIDER_IDLE_TIMEOUT_MS,
+} from '../limits.ts';
+import { readBeginning } from '../outgoing/read-with-limit.ts';
 import type { Answer } from '../outgoing/send.ts';
 import type { Provider } from '../providers/catalogue.ts';
 import { credentialHeader } from '../providers/credential.ts';
 import { type KeyCheckResult, readCallAnswer } from '../providers/key-check-result.ts';
+import { redactAnswer } from '../redaction/redact-answer.ts';
 import { createExactRedactor, createRedactor } from '../redaction/redactor.ts';
 import type { Secret } from '../secret.ts';
 import { requestHeaders, responseHeaders } from './forwarded-headers.ts';
@@ -32,11 +38,14 @@ export type ForwardedAnswer = {
   readonly keyStatus: KeyCheckResult;
 };
 
+/** A provider's page or file must not run as one of this deployment's, whatever its type. */
+const CONTENT_POLICY = "sandbox; default-src 'none'";
 const NULL_BODY_STATUSES = new Set([204, 205, 304]);
 
 /**
  * Sends the request with exactly one credential, the key, and returns the provider's answer. A successful answer
- * streams. An error answer is read first, to redact the key in it.
+ * streams, without the exact key. An error answer is read first, to redact every piece of the key in it. One that is
+ * longer than 64 KiB is cut, and is plain text then.
  *
  * @throws Problem `provider_unreachable`, `provider_timeout`, `provider_redirected`, `provider_error` for a status
  *   that HTTP does not have, `body_too_large`.
@@ -73,27 +82,52 @@ export async function sendToProvider(
 async function toResponse(answer: Answer, exchange: Exchange): Promise<ForwardedAnswer> {
   const { request, provider, target, credentials } = exchange;
   const { status } = answer;
-  const keyStatus = (text?: string) => readCallAnswer(provider, target.path, status, text);
   await assertPassable(answer);
-  const isError = status >= 400;
-  const redact = isError ? await createRedactor(credentials.key) : createExactRedactor(credentials.key);
-  const headers = responseHeaders(answer.headers, redact);
-  rewriteLinkHeaders(headers, provider, target.links);
+  if (status >= 400) return toErrorResponse(answer, exchange);
+  const keyStatus = readCallAnswer(provider, target.path, status, undefined);
+  const redact = createExactRedactor(credentials.key);
   if (request.method === 'HEAD' || NULL_BODY_STATUSES.has(status)) {
     await answer.body.cancel();
-    return { response: new Response(null, { status, headers }), keyStatus: keyStatus() };
-  }
-  if (isError) {
-    headers.delete('content-length');
-    const text = await readErrorText(answer);
-    if (text === undefined) headers.delete('content-encoding');
-    const redacted = text === undefined ? null : redact(text);
-    return { response: new Response(redacted, { status, headers }), keyStatus: keyStatus(text) };
+    return {
+      response: new Response(null, { status, headers: passingHeaders(answer, exchange, redact) }),
+      keyStatus,
+    };
   }
   const hasLinks = hasLinkMembers(provider, answer.headers);
-  if (hasLinks) headers.delete('content-length');
   const body = hasLinks ? rewriteLinkMembers(answer.body, provider, target.links) : answer.body;
-  return { response: new Response(body, { status, headers }), keyStatus: keyStatus() };
+  // The links first: a rewritten link has other escapes, so the key may be readable only then.
+  const redacted = await redactAnswer({ ...answer, body }, credentials.key);
+  const headers = passingHeaders(redacted, exchange, redact);
+  if (hasLinks) headers.delete('content-length');
+  return { response: new Response(redacted.body, { status, headers }), keyStatus };
+}
+
+/** An error may describe the key, so it is read, up to a limit, and every piece of the key is taken out of it. */
+async function toErrorResponse(answer: Answer, exchange: Exchange): Promise<ForwardedAnswer> {
+  const { request, provider, target, credentials } = exchange;
+  const { status } = answer;
+  const redact = await createRedactor(credentials.key);
+  const headers = passingHeaders(answer, exchange, redact);
+  if (request.method === 'HEAD') {
+    await answer.body.cancel();
+    const keyStatus = readCallAnswer(provider, target.path, status, undefined);
+    return { response: new Response(null, { status, headers }), keyStatus };
+  }
+  headers.delete('content-length');
+  const { text, isWhole } = await readErrorText(answer);
+  const keyStatus = readCallAnswer(provider, target.path, status, text);
+  if (text === undefined) headers.delete('content-encoding');
+  if (!isWhole) headers.set('content-type', 'text/plain; charset=utf-8');
+  const redacted = text === undefined ? null : redact(text);
+  const body = isWhole ? redacted : (redacted?.slice(0, -CUT_ERROR_MARGIN_CHARACTERS) ?? null);
+  return { response: new Response(body, { status, headers }), keyStatus };
+}
+
+function passingHeaders(answer: Answer, exchange: Exchange, redact: (text: string) => string): Headers {
+  const headers = responseHeaders(answer.headers, redact);
+  rewriteLinkHeaders(headers, exchange.provider, exchange.target.links);
+  headers.set('content-security-policy', CONTENT_POLICY);
+  return headers;
 }
 
 /** A redirect would carry the caller's token to another address, so it is refused; docs/decisions/5-redirects-refused.md. */
@@ -108,18 +142,20 @@ async function assertPassable({ status, body }: Answer): Promise<void> {
 }
 
 /**
- * The text of an error answer. Undefined if it cannot be redacted: too long, compressed without being requested, or in a
- * charset other than UTF-8. UTF-16 without a declared charset is detected by its zero bytes.
+ * The text of an error answer, or its beginning. Undefined if it cannot be redacted: compressed without being requested,
+ * or in a charset other than UTF-8. UTF-16 without a declared charset is detected by its zero bytes.
  */
-async function readErrorText(answer: Answer): Promise<string | undefined> {
+async function readErrorText(
+  answer: Answer,
+): Promise<{ readonly text: string | undefined; readonly isWhole: boolean }> {
   const encoding = answer.headers.get('content-encoding') ?? 'identity';
   const charset = /\bcharset\s*=\s*"?([^\s;"]*)/i.exec(answer.headers.get('content-type') ?? '')?.[1];
   if (encoding !== 'identity' || !/^utf-?8$/i.test(charset ?? 'utf-8')) {
     await answer.body.cancel();
-    return undefined;
+    return { text: undefined, isWhole: true };
   }
-  const bytes = await readWithLimit(answer.body, MAX_PROVIDER_ERROR_BYTES);
-  return bytes === undefined || bytes.includes(0) ? undefined : new TextDecoder().decode(bytes);
+  const { bytes, isWhole } = await readBeginning(answer.body, MAX_PROVIDER_ERROR_BYTES);
+  return { text: bytes.includes(0) ? undefined : new TextDecoder().decode(bytes), isWhole };
 }
 
 /** The body, which fails once it is larger than a request may be. */

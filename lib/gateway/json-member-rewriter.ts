@@ -57,27 +57,43 @@ export function changeMembers(
 
   return new TransformStream({
     transform(chunk, controller) {
-      /** What comes before this has been passed on, or is held. */
+      /** What comes before this is in `parts`, or is held. */
       let done = 0;
+      const parts: Uint8Array[] = [];
       for (let index = 0; index < chunk.length; index += 1) {
         const byte = chunk[index] ?? 0;
         if (!inString) {
           outside(byte);
-          if (inString && isWatched) controller.enqueue(chunk.subarray(done, index));
+          if (inString && isWatched) parts.push(chunk.subarray(done, index));
           continue;
         }
         if (inside(byte) === 'goes on') continue;
         inString = false;
         if (isWatched) {
-          controller.enqueue(result());
+          parts.push(result());
           done = index + 1;
         } else lastString = text.length > longestName ? undefined : parseString(text);
         isWatched = false;
       }
       const isHeld = inString && isWatched;
-      if (!isHeld && done < chunk.length) controller.enqueue(chunk.subarray(done));
+      if (!isHeld) parts.push(chunk.subarray(done));
+      // In one piece: an answer of very many links must not become as many chunks.
+      const changed = concatenate(parts);
+      if (changed.length > 0) controller.enqueue(changed);
     },
   });
+}
+
+function concatenate(parts: readonly Uint8Array[]): Uint8Array {
+  const [first] = parts;
+  if (first !== undefined && parts.length === 1) return first;
+  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }
 
 function parseString(bytes: readonly number[]): string | undefined {

@@ -11,12 +11,17 @@ export type LinkRewriter = { readonly base: string; readonly gateway: string };
 /**
  * Creates the rewriter for answers to this request. Links get the origin that the caller used, taken from the request URL
  * and never from `X-Forwarded-Host`. `X-Forwarded-Proto` can only change it to https, so that behind a proxy that
- * terminates TLS no token is sent over plain http.
+ * terminates TLS no token is sent over plain http. Of several values, the first is the one that the caller used.
  */
 export function linkRewriter(request: Request, base: string, gatewayPath: string): LinkRewriter {
   const url = new URL(request.url);
-  const isSecure = url.protocol === 'https:' || request.headers.get('x-forwarded-proto') === 'https';
+  const isSecure = url.protocol === 'https:' || isForwardedOverTls(request.headers);
   return { base, gateway: `${isSecure ? 'https' : 'http'}://${url.host}${gatewayPath}` };
+}
+
+function isForwardedOverTls(headers: Headers): boolean {
+  const [first = ''] = (headers.get('x-forwarded-proto') ?? '').split(',');
+  return first.trim().toLowerCase() === 'https';
 }
 
 /** Rewrites the provider's link headers. A header that names another host is removed. */

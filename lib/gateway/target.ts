@@ -3,6 +3,7 @@ import { Problem } from '../errors.ts';
 import type { Provider } from '../providers/catalogue.ts';
 import { type BaseUrls, joinProviderUrl, providerBase } from '../providers/provider-url.ts';
 import type { Secret } from '../secret.ts';
+import { isDeniedPath } from './denied-paths.ts';
 import { type LinkRewriter, linkRewriter } from './link-rewriter.ts';
 import { containsToken } from './token-leak.ts';
 
@@ -24,7 +25,7 @@ type GatewayCall = {
  * The address at the provider for a request on `/api/proxy/<provider>/…`. Query parameters that carry a credential are
  * removed; every other byte of path and query stays as it is.
  *
- * @throws Problem `path_refused`.
+ * @throws Problem `path_refused`, and `path_not_allowed` for account and key administration.
  */
 export function resolveTarget(
   { app, request, rest }: GatewayCall,
@@ -35,8 +36,10 @@ export function resolveTarget(
   if (containsToken(path, token)) throw new Problem('path_refused', { reason: 'path_holds_token' });
   const search = withoutCredentials(new URL(request.url).search, provider, token);
   const base = providerBase(provider, app.config.baseUrls);
+  const url = joinProviderUrl(base, path, search);
+  if (isDeniedPath(provider, new URL(base).pathname, path)) throw new Problem('path_not_allowed');
   return {
-    url: joinProviderUrl(base, path, search),
+    url,
     path,
     links: linkRewriter(request, base, `${app.basePath}/proxy/${provider.id}`),
   };

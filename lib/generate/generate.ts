@@ -5,11 +5,12 @@ import { type ProviderTransport, toProviderProblem } from '../gateway/provider-t
 import { json } from '../http/json.ts';
 import { PROVIDER_IDLE_TIMEOUT_MS } from '../limits.ts';
 import { createProviderFetch } from '../outgoing/provider-fetch.ts';
-import { SendError } from '../outgoing/send.ts';
+import { type Send, SendError } from '../outgoing/send.ts';
 import type { GeneratingProvider, Provider } from '../providers/catalogue.ts';
 import { type KeyCheckResult, readCallAnswer } from '../providers/key-check-result.ts';
 import { providerRefusal } from '../providers/provider-refusal.ts';
 import { providerBase } from '../providers/provider-url.ts';
+import { redactAnswer } from '../redaction/redact-answer.ts';
 import { createRedactor } from '../redaction/redactor.ts';
 import type { Secret } from '../secret.ts';
 import type { GenerateBody } from './generate-body.ts';
@@ -38,7 +39,11 @@ export async function generate(transport: ProviderTransport, call: GenerateCall)
   const { defaultModel, connect } = languageModels[provider.id];
   const model = body.model ?? defaultModel;
   const base = providerBase(provider, transport.baseUrls);
-  const fetch = createProviderFetch(transport.send, base, {
+  const send: Send = async (request) => {
+    const sent = await transport.send(request);
+    return sent.status < 400 ? redactAnswer(sent, key) : sent;
+  };
+  const fetch = createProviderFetch(send, base, {
     answerTimeoutMs: transport.timeoutMs,
     idleTimeoutMs: PROVIDER_IDLE_TIMEOUT_MS,
   });

@@ -44,10 +44,12 @@ export async function readRequestedModels(
   const bytes = await readWithLimit(request.body, MAX_GUARDED_BODY_BYTES);
   if (bytes === undefined) return untold;
   const { method, headers, signal } = request;
-  return {
-    models: modelsInBody(bytes, inPath),
-    request: new Request(request.url, { method, headers, signal, body: bytes }),
+  const init: RequestInit & { duplex: 'half' } = {
+    ...{ method, headers, signal },
+    body: toStream(bytes),
+    duplex: 'half',
   };
+  return { models: await modelsInBody(bytes, inPath), request: new Request(request.url, init) };
 }
 
 /** No provider reads the model from the query on the paths above, but a parser that merges query and body might. */
@@ -55,15 +57,22 @@ function hasModelInQuery(parameters: URLSearchParams): boolean {
   return [...parameters.keys()].some((name) => /^models?\b/.test(name.normalize('NFKC').toLowerCase()));
 }
 
-function modelsInBody(bytes: Uint8Array, inPath: string | undefined): readonly string[] | undefined {
-  let text: string;
-  try {
-    // A byte order mark is kept, so that the text is not JSON: parsers differ on it.
-    text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-  } catch {
-    return undefined;
-  }
-  const found = modelsInJson(text);
+/** A request would copy the bytes. */
+function toStream(bytes: Uint8Array): ReadableStream<Uint8Array> {
+  return new ReadableStream({
+    start(controller) {
+      controller.enqueue(bytes);
+      controller.close();
+    },
+  });
+}
+
+async function modelsInBody(
+  bytes: Uint8Array,
+  inPath: string | undefined,
+): Promise<readonly string[] | undefined> {
+  // A byte order mark makes the text invalid JSON: parsers differ on it.
+  const found = await modelsInJson(bytes);
   if (inPath === undefined) return found?.isNamed ? found.models : undefined;
   return found && [inPath, ...found.models.map((model) => model.replace(/^models\//, ''))];
 }

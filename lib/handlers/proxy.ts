@@ -16,7 +16,7 @@ import { findProvider } from '../providers/catalogue.ts';
  * The provider's own answer, errors too. The path is checked before any key is fetched. Where the key is restricted to
  * models, the body is read for the models it names.
  *
- * @throws Problem `unknown_provider`, `path_refused`, `body_too_large`, what `KeyScope.get` throws, and
+ * @throws Problem `unknown_provider`, `path_refused`, `path_not_allowed`, `body_too_large`, what `KeyScope.get` throws, and
  *   `provider_unreachable`, `provider_timeout`, `provider_redirected`, `provider_error`.
  */
 const proxy = userRoute(

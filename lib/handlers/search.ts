@@ -5,15 +5,17 @@ import { toProviderProblem, transportFor } from '../gateway/provider-transport.t
 import { requireProvider, userRoute } from '../http/endpoint.ts';
 import {
   MAX_JSON_ANSWER_BYTES,
+  MAX_PROVIDER_ERROR_BYTES,
   MAX_SEARCH_QUERY_CHARACTERS,
   MAX_SEARCH_RESULTS,
   PROVIDER_IDLE_TIMEOUT_MS,
 } from '../limits.ts';
-import { readWithLimit } from '../outgoing/read-with-limit.ts';
+import { readBeginning, readWithLimit } from '../outgoing/read-with-limit.ts';
 import { credentialHeader } from '../providers/credential.ts';
 import { readCallAnswer } from '../providers/key-check-result.ts';
 import { providerRefusal } from '../providers/provider-refusal.ts';
 import { providerBase } from '../providers/provider-url.ts';
+import { redactAnswer } from '../redaction/redact-answer.ts';
 import { createRedactor } from '../redaction/redactor.ts';
 
 const searchBody = z.strictObject({
@@ -39,7 +41,7 @@ export const POST = userRoute({ audit: 'use', body: searchBody }, async (call) =
   const { send, baseUrls, timeoutMs } = transportFor(call, exa.id);
   const [name, value] = credentialHeader(exa, key);
   try {
-    const answer = await send({
+    const sent = await send({
       method: 'POST',
       url: providerBase(exa, baseUrls) + PATH,
       headers: { accept: 'application/json', 'content-type': 'application/json', [name]: value },
@@ -48,15 +50,17 @@ export const POST = userRoute({ audit: 'use', body: searchBody }, async (call) =
       answerTimeoutMs: timeoutMs,
       idleTimeoutMs: PROVIDER_IDLE_TIMEOUT_MS,
     });
-    const bytes = await readWithLimit(answer.body, MAX_JSON_ANSWER_BYTES);
-    if (bytes === undefined) throw new Problem('provider_error', { reason: 'provider_answer_too_large' });
-    if (answer.status === 200) {
+    if (sent.status === 200) {
+      const answer = await redactAnswer(sent, key);
+      const bytes = await readWithLimit(answer.body, MAX_JSON_ANSWER_BYTES);
+      if (bytes === undefined) throw new Problem('provider_error', { reason: 'provider_answer_too_large' });
       keys.recordKeyStatus(exa.id, 'valid');
       return new Response(bytes, { headers: { 'content-type': 'application/json' } });
     }
+    const { bytes } = await readBeginning(sent.body, MAX_PROVIDER_ERROR_BYTES);
     const text = new TextDecoder().decode(bytes);
-    keys.recordKeyStatus(exa.id, readCallAnswer(exa, PATH, answer.status, text));
-    throw providerRefusal(answer.status, text, await createRedactor(key), answer.headers.get('retry-after'));
+    keys.recordKeyStatus(exa.id, readCallAnswer(exa, PATH, sent.status, text));
+    throw providerRefusal(sent.status, text, await createRedactor(key), sent.headers.get('retry-after'));
   } catch (error) {
     throw toProviderProblem(error);
   }

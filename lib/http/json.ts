@@ -1,6 +1,7 @@
 /** JSON in and out. */
 import type { ZodType } from 'zod';
 import { type FieldError, Problem, type Reason } from '../errors.ts';
+import { JsonSize } from '../json-size.ts';
 import { MAX_FIELD_ERRORS, MAX_JSON_DEPTH, MAX_JSON_VALUES } from '../limits.ts';
 import { readWithLimit } from '../outgoing/read-with-limit.ts';
 
@@ -21,17 +22,19 @@ export function noContent(): Response {
 export async function readJson<T>(request: Request, schema: ZodType<T>, maxBytes: number): Promise<T> {
   const bytes = await readBody(request, maxBytes);
   if (bytes === undefined) throw bodyTooLarge(maxBytes, 'received_length_too_large');
+  // Before it is parsed: parser and schema would take long over such a body.
+  const { depth, values } = new JsonSize().feed(bytes);
+  if (depth > MAX_JSON_DEPTH || values > MAX_JSON_VALUES) {
+    throw new Problem('invalid_request', {
+      errors: [{ pointer: '', detail: 'is nested too deeply or holds too many values' }],
+      reason: 'json_too_deep_or_large',
+    });
+  }
   let parsed: unknown;
   try {
     parsed = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes));
   } catch {
     throw new Problem('invalid_json');
-  }
-  if (!isWithinLimits(parsed, MAX_JSON_DEPTH, { left: MAX_JSON_VALUES })) {
-    throw new Problem('invalid_request', {
-      errors: [{ pointer: '', detail: 'is nested too deeply or holds too many values' }],
-      reason: 'json_too_deep_or_large',
-    });
   }
   return parseInput(parsed, schema);
 }
@@ -43,14 +46,6 @@ async function readBody(request: Request, maxBytes: number): Promise<Uint8Array 
   } catch {
     throw new Problem('body_incomplete');
   }
-}
-
-/** Whether a value stays within a depth and a number of values. A schema would take long over one that does not. */
-function isWithinLimits(value: unknown, depth: number, budget: { left: number }): boolean {
-  budget.left -= 1;
-  if (budget.left < 0) return false;
-  if (typeof value !== 'object' || value === null) return true;
-  return depth > 0 && Object.values(value).every((member) => isWithinLimits(member, depth - 1, budget));
 }
 
 /**

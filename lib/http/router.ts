@@ -177,6 +177,7 @@ export function finishResponse(
 ): Response {
   const headers = new Headers(response.headers);
   headers.set('cache-control', 'no-store');
+  headers.set('x-content-type-options', 'nosniff');
   headers.set('x-userkeys-request-id', requestId);
   if (!headers.has('x-request-id')) headers.set('x-request-id', requestId);
   const timing = serverTiming(stages.list());

@@ -5,7 +5,7 @@
 import { VercelKV } from '@vercel/kv';
 import { z } from 'zod';
 import { Problem, type Reason } from '../errors.ts';
-import { KV_TIMEOUT_MS, MAX_KV_ANSWER_BYTES } from '../limits.ts';
+import { KV_TIMEOUT_MS, MAX_KV_ANSWER_BYTES, MAX_KV_ANSWER_MS } from '../limits.ts';
 import { describeOrigin, log } from '../log.ts';
 import { readWithLimit } from '../outgoing/read-with-limit.ts';
 import { type Send, SendError } from '../outgoing/send.ts';
@@ -76,7 +76,7 @@ async function transmit(
     answerTimeoutMs: KV_TIMEOUT_MS,
     idleTimeoutMs: KV_TIMEOUT_MS,
   });
-  const bytes = await readWithLimit(answer.body, MAX_KV_ANSWER_BYTES);
+  const bytes = await readWithLimit(answer.body, MAX_KV_ANSWER_BYTES, MAX_KV_ANSWER_MS);
   if (bytes === undefined) throw new TransportError('store_answer_too_large');
   if (answer.status !== 200) throw new TransportError('store_status_unexpected');
   return parseAnswer(bytes);

@@ -1,5 +1,11 @@
 /** A `fetch` on top of `Send`, for client libraries that need one. */
-import { MAX_JSON_ANSWER_BYTES, MAX_PROVIDER_ERROR_BYTES, MAX_PROVIDER_EVENT_BYTES } from '../limits.ts';
+import { JsonSize } from '../json-size.ts';
+import {
+  MAX_JSON_ANSWER_BYTES,
+  MAX_JSON_ANSWER_VALUES,
+  MAX_PROVIDER_ERROR_BYTES,
+  MAX_PROVIDER_EVENT_BYTES,
+} from '../limits.ts';
 import { type Answer, type Send, SendError } from './send.ts';
 
 /**
@@ -33,41 +39,44 @@ export function createProviderFetch(
 }
 
 /**
- * Limits the size of the body, because a client library reads all of it into memory. Reading fails with SendError
- * `unusable` at the limit. An event stream may have any length, but each event is limited, because a client library
- * buffers an event until it is complete.
+ * Limits the size of the body, because a client library reads all of it into memory, and the number of values in it,
+ * because parsing them holds up every other call. Reading fails with SendError `unusable` at the limit. An event stream
+ * may have any length, but each event is limited, because a client library buffers an event until it is complete.
  */
 export function limitAnswerBody({ status, headers, body }: Answer): ReadableStream<Uint8Array> {
-  if (status >= 400) return limitBytes(MAX_PROVIDER_ERROR_BYTES, body, countTotal());
+  if (status >= 400) return limitSize(MAX_PROVIDER_ERROR_BYTES, body, measureTotal());
   const isEvents = /^\s*text\/event-stream\b/i.test(headers.get('content-type') ?? '');
   return isEvents
-    ? limitBytes(MAX_PROVIDER_EVENT_BYTES, body, countCurrentEvent())
-    : limitBytes(MAX_JSON_ANSWER_BYTES, body, countTotal());
+    ? limitSize(MAX_PROVIDER_EVENT_BYTES, body, measureCurrentEvent())
+    : limitSize(MAX_JSON_ANSWER_BYTES, body, measureTotal());
 }
 
-/** Takes the next chunk and returns how many bytes a client library may have buffered by then. */
-type CountBytes = (chunk: Uint8Array) => number;
+/** Takes the next chunk and returns how much a client library may have buffered by then. */
+type Measure = (chunk: Uint8Array) => { readonly bytes: number; readonly values: number };
 
-function limitBytes(
+function limitSize(
   maxBytes: number,
   body: ReadableStream<Uint8Array>,
-  count: CountBytes,
+  measure: Measure,
 ): ReadableStream<Uint8Array> {
   return body.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
-        if (count(chunk) > maxBytes) controller.error(new SendError('unusable'));
+        const { bytes, values } = measure(chunk);
+        const isTooLarge = bytes > maxBytes || values > MAX_JSON_ANSWER_VALUES;
+        if (isTooLarge) controller.error(new SendError('unusable'));
         else controller.enqueue(chunk);
       },
     }),
   );
 }
 
-function countTotal(): CountBytes {
-  let total = 0;
+function measureTotal(): Measure {
+  const size = new JsonSize();
+  let bytes = 0;
   return (chunk) => {
-    total += chunk.length;
-    return total;
+    bytes += chunk.length;
+    return { bytes, values: size.feed(chunk).values };
   };
 }
 
@@ -75,19 +84,21 @@ function countTotal(): CountBytes {
 const BLANK_LINES = ['\n\n', '\n\r', '\r\r'];
 
 /**
- * Counts from the end of the last event that ended in an earlier chunk. The whole current chunk is counted too, which
+ * Measures from the end of the last event that ended in an earlier chunk. The whole current chunk is measured too, which
  * is imprecise by at most one chunk: a small part of the limit.
  */
-function countCurrentEvent(): CountBytes {
+function measureCurrentEvent(): Measure {
   const decoder = new TextDecoder();
   let eventBytes = 0;
+  let size = new JsonSize();
   let lastCharacter = '';
   return (chunk) => {
-    const bufferedBytes = eventBytes + chunk.length;
+    const buffered = { bytes: eventBytes + chunk.length, values: size.feed(chunk).values };
     const text = lastCharacter + decoder.decode(chunk);
     lastCharacter = text.slice(-1);
     const end = Math.max(...BLANK_LINES.map((line) => text.lastIndexOf(line)));
-    eventBytes = end === -1 ? bufferedBytes : text.length - (end + 2);
-    return bufferedBytes;
+    eventBytes = end === -1 ? buffered.bytes : text.length - (end + 2);
+    if (end !== -1) size = new JsonSize().feed(new TextEncoder().encode(text.slice(end + 2)));
+    return buffered;
   };
 }

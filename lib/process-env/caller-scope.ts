@@ -8,11 +8,15 @@ import { finishResponse } from '../http/router.ts';
 import { openCodeScope } from '../keys/code-scope.ts';
 import type { KeyScope } from '../keys/key-scope.ts';
 import { log } from '../log.ts';
-import { catalogue } from '../providers/catalogue.ts';
+import { catalogue, type ProviderId } from '../providers/catalogue.ts';
 import { credentialVariables } from '../providers/credential.ts';
 import type { Secret } from '../secret.ts';
+import { OWN_SECRET_VARIABLES, SHARED_SECRET_VARIABLES } from '../secret-variables.ts';
 import { startStages } from '../telemetry/stages.ts';
 import type { ScopeKeys } from './environment-scope.ts';
+
+const covered: ReadonlySet<string> = new Set([...credentialVariables, ...OWN_SECRET_VARIABLES]);
+const hidden: ReadonlySet<string> = new Set(SHARED_SECRET_VARIABLES);
 
 /**
  * Verifies the caller and opens all of their keys in one KV request, because code that reads `process.env` cannot wait
@@ -38,7 +42,7 @@ export async function openCallerScope(request: Request): Promise<ScopeKeys | Res
     // A Node response closes after the platform considers it finished, so the platform must wait for the final writes.
     // They start in the context of this request, wherever the scope is ended: only there `waitUntil` has an effect.
     waitUntil(ended);
-    return { covered: credentialVariables, keys: opened, onEnd: scopeEnd.resolve };
+    return { covered, hidden, keys: opened, onEnd: scopeEnd.resolve };
   } catch (error) {
     return refuse(error, request);
   }
@@ -58,11 +62,17 @@ export async function refuse(error: unknown, request: Request): Promise<Response
 async function openAll(keys: KeyScope): Promise<ReadonlyMap<string, Secret>> {
   const variables = await Promise.all(
     catalogue.map(async ({ id, variables }) => {
-      const key = await keys.get(id).catch(skipUnusable);
+      const key = await getUnrestricted(keys, id).catch(skipUnusable);
       return key === undefined ? [] : variables.map((variable) => [variable, key] as const);
     }),
   );
   return new Map(variables.flat());
+}
+
+/** Code in a scope can call any model, so a key that is restricted to some models is withheld. */
+async function getUnrestricted(keys: KeyScope, provider: ProviderId): Promise<Secret> {
+  if (keys.allowedModels(provider) === undefined) return keys.get(provider);
+  throw new Problem('model_not_allowed', { reason: 'models_not_enforceable', members: { provider } });
 }
 
 /** A key that is missing, does not open or is refused by a guard reads as undefined. The other keys stay available. */

@@ -1,9 +1,12 @@
 /** The environment of one request: its user's keys, its own changes, and the real environment for everything else. */
+import { MAX_SCOPE_LIFETIME_MS } from '../limits.ts';
 import type { Secret } from '../secret.ts';
 
 /** The variables that a scope covers, and the keys for some of them. A covered variable without a key reads `undefined`. */
 export type ScopeKeys = {
   readonly covered: ReadonlySet<string>;
+  /** Variables that can be read by name and are not enumerable. Default: none. */
+  readonly hidden?: ReadonlySet<string>;
   readonly keys: ReadonlyMap<string, Secret>;
   /** Called when the scope ends, with the variables whose key was read. */
   readonly onEnd?: (read: ReadonlySet<string>) => void;
@@ -18,26 +21,50 @@ type View = {
 
 /**
  * The environment of one request. Its fields are private, so printing an async resource or an error that references it
- * shows no key. After `end()` it holds no key and accepts none.
+ * shows no key. After `end()`, and at the latest after `MAX_SCOPE_LIFETIME_MS`, it holds no key and accepts none.
  */
 export class EnvironmentScope {
   readonly #covered: ReadonlySet<string>;
+  readonly #hidden: ReadonlySet<string>;
   readonly #onEnd: ScopeKeys['onEnd'];
+  readonly #isSealed: boolean;
+  readonly #lifetime: NodeJS.Timeout | undefined;
   readonly #read = new Set<string>();
   #view: View;
   /** The view from before the request assigned `process.env = {…}`. */
   #replaced: View | undefined;
   #process: unknown;
-  #ended = false;
+  #ended: boolean;
+  #sealed: EnvironmentScope | undefined;
 
-  constructor({ covered, keys, onEnd }: ScopeKeys) {
+  constructor({ covered, hidden = new Set(), keys, onEnd }: ScopeKeys, { isSealed = false } = {}) {
     this.#covered = covered;
+    this.#hidden = hidden;
     this.#onEnd = onEnd;
     this.#view = { keys: new Map(keys), own: undefined };
+    this.#isSealed = isSealed;
+    this.#ended = isSealed;
+    if (!isSealed) this.#lifetime = setTimeout(() => this.end(), MAX_SCOPE_LIFETIME_MS).unref();
+  }
+
+  /**
+   * The scope for code that may run for somebody else: a callback of a socket that this request opened. Covered
+   * variables read `undefined`, the others as in the real environment. Assignments have no effect, because the next
+   * callback may be another user's.
+   */
+  get sealed(): EnvironmentScope {
+    if (this.#isSealed) return this;
+    const nothing = { covered: this.#covered, hidden: this.#hidden, keys: new Map() };
+    this.#sealed ??= new EnvironmentScope(nothing, { isSealed: true });
+    return this.#sealed;
   }
 
   covers(name: string | symbol): name is string {
     return typeof name === 'string' && this.#covered.has(name);
+  }
+
+  isEnumerable(name: string | symbol): boolean {
+    return !this.covers(name) && !(typeof name === 'string' && this.#hidden.has(name));
   }
 
   hasKey(name: string): boolean {
@@ -66,21 +93,28 @@ export class EnvironmentScope {
   }
 
   othersForWriting(real: object): object {
+    if (this.#isSealed) return {};
     this.#view.own ??= this.#copyOthers(real);
     return this.#view.own;
   }
 
   /**
-   * `process.env = replacement` inside the request. Keys that the replacement does not name stay readable, because a
-   * copy made by spreading the view never contains them.
+   * `process.env = replacement` inside the request, where `current` is the view. Keys and hidden variables that the
+   * replacement does not name stay readable, because a copy made by spreading the view never contains them.
    */
-  replace(replacement: object): void {
+  replace(replacement: object, current: NodeJS.ProcessEnv): void {
+    if (this.#isSealed) return;
+    const own = this.#copyOthers(replacement);
+    for (const name of this.#hidden) {
+      const value = current[name];
+      if (value !== undefined && !Object.hasOwn(own, name)) defineVariable(own, name, value);
+    }
     this.#replaced ??= this.#view;
     const keys = new Map(this.#replaced.keys);
     for (const [name, value] of Object.entries(replacement)) {
       if (this.covers(name) && !this.#ended) keys.set(name, `${value}`);
     }
-    this.#view = { keys, own: this.#copyOthers(replacement) };
+    this.#view = { keys, own };
   }
 
   /** `process.env = saved`, where `saved` is the view from before a replacement. */
@@ -95,13 +129,14 @@ export class EnvironmentScope {
   }
 
   set process(replacement: unknown) {
-    this.#process = replacement;
+    if (!this.#isSealed) this.#process = replacement;
   }
 
   /** A second call does nothing: a failed read and the end of the answer may both end the scope. */
   end(): void {
     if (this.#ended) return;
     this.#ended = true;
+    clearTimeout(this.#lifetime);
     this.#view.keys.clear();
     this.#replaced?.keys.clear();
     this.#process = undefined;

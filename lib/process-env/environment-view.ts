@@ -10,8 +10,8 @@ export type CurrentScope = () => EnvironmentScope | undefined;
 
 /**
  * Covered variables can be read by name (`env.X`, `X in env`, `Object.hasOwn`, `getOwnPropertyDescriptor`), assigned
- * and deleted, but are never enumerated, whoever set them. So enumeration, spread, `JSON.stringify`, `util.inspect`
- * and child processes do not see them.
+ * and deleted, but are never enumerated, whoever set them. The same applies to hidden variables. So enumeration, spread,
+ * `JSON.stringify`, `util.inspect` and child processes do not see them.
  */
 export function createEnvironmentView(
   real: NodeJS.ProcessEnv,
@@ -70,8 +70,10 @@ export function createEnvironmentView(
       const scope = currentScope();
       if (scope === undefined || !scope.covers(name)) {
         const descriptor = Reflect.getOwnPropertyDescriptor(scope?.others(real) ?? real, name);
+        if (descriptor === undefined) return;
+        const enumerable = descriptor.enumerable === true && (scope?.isEnumerable(name) ?? true);
         // A proxy must not report a non-configurable property that its target lacks; `real` can be a frozen object.
-        return descriptor && { ...descriptor, configurable: true };
+        return { ...descriptor, enumerable, configurable: true };
       }
       const value = scope.readKey(name);
       return value === undefined
@@ -82,7 +84,7 @@ export function createEnvironmentView(
     ownKeys() {
       const scope = currentScope();
       if (scope === undefined) return Reflect.ownKeys(real);
-      return Reflect.ownKeys(scope.others(real)).filter((name) => !scope.covers(name));
+      return Reflect.ownKeys(scope.others(real)).filter((name) => scope.isEnumerable(name));
     },
 
     getPrototypeOf: () => Reflect.getPrototypeOf(real),

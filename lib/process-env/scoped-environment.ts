@@ -1,7 +1,8 @@
 /**
- * Replaces `process.env` with the view, once per process, and opens scopes in it. This is the only module that changes
- * globals. The full list: `process.env`, `globalThis.process`, `process.loadEnvFile` and `worker_threads.Worker`,
- * which behave as in Node outside a scope; and `process.report.excludeEnv`, which is set for the whole process.
+ * Replaces `process.env` with the view, once per process, and opens scopes in it. Only this module and
+ * `sealed-sockets.ts` change globals. Here: `process.env`, `globalThis.process`, `process.loadEnvFile` and
+ * `worker_threads.Worker`, which behave as in Node outside a scope; and `process.report.excludeEnv`, which is set for the
+ * whole process.
  */
 
 import { EnvironmentScope, type ScopeKeys } from './environment-scope.ts';
@@ -13,6 +14,7 @@ import {
   syncBuiltinESMExports,
   workerThreads,
 } from './node-runtime.ts';
+import { type ScopeStorage, sealSockets } from './sealed-sockets.ts';
 
 /** The environment of one request, from the start of the handler to the end of the response. */
 export type Scope = {
@@ -38,12 +40,13 @@ export function installScopedEnvironment(): ScopedEnvironment {
   const found: unknown = Reflect.get(process, INSTALLED);
   if (isScopedEnvironment(found)) return found;
 
-  const storage = new AsyncLocalStorage<EnvironmentScope>();
+  const storage: ScopeStorage = new AsyncLocalStorage();
   const currentScope = () => storage.getStore();
   wrapEnvironment(currentScope);
   wrapGlobalProcess(currentScope);
   wrapLoadEnvFile(currentScope);
   wrapWorker(currentScope);
+  sealSockets(storage);
   excludeEnvironmentFromReports();
   syncBuiltinESMExports();
 
@@ -74,7 +77,7 @@ function wrapEnvironment(currentScope: CurrentScope): void {
       const environment = Object(replacement);
       if (scope === undefined) view = viewOf(environment);
       else if (views.get(environment) === environment) scope.restore();
-      else scope.replace(environment);
+      else scope.replace(environment, view);
     },
     enumerable: true,
     // If it could be redefined or deleted, one request could remove it for all requests.

@@ -50,6 +50,11 @@ type CatalogueEntry = {
    * gateway rewrites these URLs to its own.
    */
   readonly links?: { readonly headers?: readonly string[]; readonly members?: readonly string[] };
+  /**
+   * Paths that the gateway refuses: they return a key, make one, or administer the account. `*` stands for any number of
+   * segments; `/**` at the end for the path and everything below it. Without paths, the sources name none.
+   */
+  readonly denied: { readonly paths: readonly string[]; readonly sources: readonly [string, ...string[]] };
   /** The page where a person gets a key. */
   readonly keyPage: string;
   /** The key is made for the browser and may be given to its owner's page. */
@@ -78,6 +83,10 @@ const entries = [
       rules: [says(400, 'rejected', 'API_KEY_INVALID'), says(401, 'unknown')],
     },
     links: { headers: ['x-goog-upload-url'] },
+    denied: {
+      paths: ['/*/auth_tokens/**', '/*/authTokens/**'],
+      sources: ['https://ai.google.dev/gemini-api/docs/live-api/ephemeral-tokens'],
+    },
     keyPage: 'https://aistudio.google.com/apikey',
   },
   {
@@ -88,6 +97,10 @@ const entries = [
     origin: 'https://api.exa.ai',
     credential: { header: 'x-api-key' },
     check: { method: 'GET', path: '/websets/v0/teams/me' },
+    denied: {
+      paths: ['/team-management/**', '/api-keys/**'],
+      sources: ['https://exa.ai/docs/reference/team-management/delete-api-key'],
+    },
     keyPage: 'https://dashboard.exa.ai/api-keys',
   },
   {
@@ -102,6 +115,7 @@ const entries = [
     origin: 'https://api.cloud.copilotkit.ai',
     credential: { header: 'x-copilotcloud-public-api-key' },
     check: { method: 'GET', path: '/ciu' },
+    denied: { paths: [], sources: ['https://docs.copilotkit.ai/'] },
     keyPage: 'https://cloud.copilotkit.ai',
     publishable: true,
   },
@@ -117,6 +131,23 @@ const entries = [
       path: '/v1/models',
       rules: [says(401, 'valid', 'Missing scopes'), says(403, 'valid', 'Missing scopes')],
     },
+    denied: {
+      paths: [
+        '/v1/organization/**',
+        '/v1/organizations/**',
+        '/v1/projects/**',
+        '/v1/dashboard/**',
+        '/v1/realtime/client_secrets/**',
+        '/v1/realtime/translations/client_secrets/**',
+        '/v1/realtime/sessions/**',
+        '/v1/realtime/transcription_sessions/**',
+        '/v1/chatkit/sessions/**',
+      ],
+      sources: [
+        'https://developers.openai.com/api/reference/administration/overview',
+        'https://developers.openai.com/api/reference/cli/resources/realtime/subresources/client_secrets',
+      ],
+    },
     keyPage: 'https://platform.openai.com/api-keys',
   },
   {
@@ -130,6 +161,10 @@ const entries = [
     bearerSince: { header: 'anthropic-version', version: '2026-10-21' },
     headers: { 'anthropic-version': '2023-06-01' },
     check: { method: 'GET', path: '/v1/models?limit=1' },
+    denied: {
+      paths: ['/v1/organizations/**', '/v1/oauth/**', '/v1/environments/*/work/**'],
+      sources: ['https://platform.claude.com/docs/manage-claude/admin-api'],
+    },
     keyPage: 'https://console.anthropic.com/settings/keys',
   },
   {
@@ -140,6 +175,13 @@ const entries = [
     origin: 'https://api.mistral.ai',
     credential: bearer,
     check: { method: 'GET', path: '/v1/models' },
+    denied: {
+      paths: ['/v1/client/sessions/**', '/api/admin/**'],
+      sources: [
+        'https://docs.mistral.ai/studio/audio/speech_to_text/realtime_transcription/client_auth',
+        'https://docs.mistral.ai/admin/admin-api/authentication',
+      ],
+    },
     keyPage: 'https://console.mistral.ai/api-keys',
   },
   {
@@ -150,6 +192,7 @@ const entries = [
     origin: 'https://api.groq.com',
     credential: bearer,
     check: { method: 'GET', path: '/openai/v1/models' },
+    denied: { paths: [], sources: ['https://console.groq.com/docs/api-reference'] },
     keyPage: 'https://console.groq.com/keys',
   },
   {
@@ -160,6 +203,10 @@ const entries = [
     origin: 'https://api.tavily.com',
     credential: bearer,
     check: { method: 'GET', path: '/usage' },
+    denied: {
+      paths: ['/generate-keys/**', '/deactivate-keys/**', '/key-info/**'],
+      sources: ['https://docs.tavily.com/documentation/enterprise/deactivate-keys'],
+    },
     keyPage: 'https://app.tavily.com/home',
   },
   {
@@ -170,6 +217,7 @@ const entries = [
     origin: 'https://google.serper.dev',
     credential: { header: 'x-api-key' },
     check: { method: 'GET', path: '/account', rules: [says(403, 'rejected')] },
+    denied: { paths: [], sources: ['https://serper.dev/'] },
     keyPage: 'https://serper.dev/api-keys',
   },
   {
@@ -181,6 +229,10 @@ const entries = [
     credential: bearer,
     check: { method: 'GET', path: '/v2/team/credit-usage' },
     links: { members: ['next'] },
+    denied: {
+      paths: ['/admin/**', '/partner/**'],
+      sources: ['https://docs.firecrawl.dev/partner-integration'],
+    },
     keyPage: 'https://www.firecrawl.dev/app/api-keys',
   },
   {
@@ -192,6 +244,10 @@ const entries = [
     credential: bearer,
     check: { method: 'GET', path: '/api/v1/key' },
     openPaths: ['/api/v1/models'],
+    denied: {
+      paths: ['/api/v1/keys/**', '/api/v1/key/**', '/api/v1/auth/**', '/api/v1/byok/**'],
+      sources: ['https://openrouter.ai/docs/api/api-reference/oauth/exchange-authorization-code-for-api-key'],
+    },
     keyPage: 'https://openrouter.ai/settings/keys',
   },
   {
@@ -206,6 +262,7 @@ const entries = [
       path: '/v1/check-api-key',
       rules: [says(200, 'rejected', '"valid":false'), says(200, 'rejected', '"valid": false')],
     },
+    denied: { paths: [], sources: ['https://docs.cohere.com/reference/about'] },
     keyPage: 'https://dashboard.cohere.com/api-keys',
   },
   {
@@ -216,6 +273,7 @@ const entries = [
     origin: 'https://api.deepseek.com',
     credential: bearer,
     check: { method: 'GET', path: '/user/balance' },
+    denied: { paths: [], sources: ['https://api-docs.deepseek.com/'] },
     keyPage: 'https://platform.deepseek.com/api_keys',
   },
   {
@@ -230,6 +288,13 @@ const entries = [
       path: '/v1/api-key',
       rules: [says(400, 'rejected', 'Incorrect API key'), says(400, 'rejected')],
     },
+    denied: {
+      paths: ['/v1/realtime/client_secrets/**', '/v1/api-key/**', '/v1/api-keys/**', '/auth/**'],
+      sources: [
+        'https://docs.x.ai/developers/model-capabilities/audio/ephemeral-tokens',
+        'https://docs.x.ai/developers/rest-api-reference/management',
+      ],
+    },
     keyPage: 'https://console.x.ai',
   },
   {
@@ -241,6 +306,10 @@ const entries = [
     credential: bearer,
     check: { method: 'GET', path: '/async/chat/completions' },
     openPaths: ['/router/v1/models'],
+    denied: {
+      paths: ['/*/generate_auth_token/**', '/*/revoke_auth_token/**'],
+      sources: ['https://docs.perplexity.ai/docs/admin/api-key-management'],
+    },
     keyPage: 'https://www.perplexity.ai/account/api/keys',
   },
   {
@@ -251,6 +320,13 @@ const entries = [
     origin: 'https://api.together.ai',
     credential: bearer,
     check: { method: 'GET', path: '/v1/models' },
+    denied: {
+      paths: ['/v1/projects/**'],
+      sources: [
+        'https://docs.together.ai/reference/projects-list',
+        'https://docs.together.ai/docs/api-keys-authentication',
+      ],
+    },
     keyPage: 'https://api.together.ai/settings/api-keys',
   },
   {
@@ -261,6 +337,13 @@ const entries = [
     origin: 'https://api.fireworks.ai',
     credential: bearer,
     check: { method: 'GET', path: '/inference/v1/models', rules: [says(403, 'rejected')] },
+    denied: {
+      paths: ['/v1/accounts/*/users/**', '/v1/accounts/*/apiKeys/**', '/v1/accounts/*/secrets/**'],
+      sources: [
+        'https://docs.fireworks.ai/api-reference/create-api-key',
+        'https://fireworks.ai/docs/api-reference/get-secret',
+      ],
+    },
     keyPage: 'https://app.fireworks.ai/settings/users/api-keys',
   },
   {
@@ -271,6 +354,19 @@ const entries = [
     origin: 'https://router.huggingface.co',
     credential: bearer,
     check: { method: 'GET', path: '/api/whoami-v2', origin: 'https://huggingface.co' },
+    denied: {
+      paths: [
+        '/settings/**',
+        '/oauth/**',
+        '/api/settings/**',
+        '/api/organizations/*/settings/**',
+        '/api/whoami-v2/**',
+        '/api/*/xet-read-token/**',
+        '/api/*/xet-write-token/**',
+        '/api/spaces/*/jwt/**',
+      ],
+      sources: ['https://huggingface.co/docs/hub/security-tokens', 'https://huggingface.co/docs/xet/auth'],
+    },
     keyPage: 'https://huggingface.co/settings/tokens',
   },
   {
@@ -281,6 +377,7 @@ const entries = [
     origin: 'https://api.stability.ai',
     credential: bearer,
     check: { method: 'GET', path: '/v1/user/balance' },
+    denied: { paths: [], sources: ['https://platform.stability.ai/docs/api-reference'] },
     keyPage: 'https://platform.stability.ai/account/keys',
   },
   {
@@ -294,6 +391,22 @@ const entries = [
       method: 'GET',
       path: '/v1/user',
       rules: [says(401, 'valid', 'missing_permissions'), says(400, 'rejected', 'invalid_api_key')],
+    },
+    denied: {
+      paths: [
+        '/v1/user',
+        '/v1/service-accounts/**',
+        '/v1/workspace/**',
+        '/v1/single-use-token/**',
+        '/v1/convai/conversation/token/**',
+        '/v1/convai/conversation/get-signed-url/**',
+        '/v1/convai/conversation/get_signed_url/**',
+      ],
+      sources: [
+        'https://elevenlabs.io/docs/api-reference/user/get',
+        'https://elevenlabs.io/docs/api-reference/service-accounts/api-keys/create',
+        'https://elevenlabs.io/docs/api-reference/single-use/create',
+      ],
     },
     keyPage: 'https://elevenlabs.io/app/settings/api-keys',
   },

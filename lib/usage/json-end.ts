@@ -2,14 +2,18 @@
  * Buffers a JSON answer while it streams, in a fixed amount of memory, and parses the buffer. If an answer is too long,
  * only its end is kept: providers write the token counts after the text, images and vectors.
  */
+import { JsonSize } from '../json-size.ts';
 import {
   MAX_METERED_BYTES,
   MAX_METERED_END_CHARACTERS,
   MAX_METERED_END_TRIES,
+  MAX_METERED_END_VALUES,
+  MAX_METERED_VALUES,
   MIN_METERED_END_BYTES,
 } from '../limits.ts';
 
 const decoder = new TextDecoder();
+const encoder = new TextEncoder();
 
 export class JsonEnd {
   #kept = new Uint8Array(0);
@@ -35,6 +39,23 @@ export class JsonEnd {
     return this.#isWhole;
   }
 
+  /** How large the buffered JSON is. */
+  size(): JsonSize {
+    return new JsonSize().feed(this.#kept.subarray(0, this.#length));
+  }
+
+  /**
+   * The elements of a JSON array that was cut off, as Gemini's answers are when a caller leaves. The element in which it
+   * was cut off is dropped. Of very many elements, only the last one is returned. Undefined if the text is no such array.
+   */
+  cutArray({ values, elementStart, elementEnd }: JsonSize): unknown {
+    if (elementEnd === 0 || !this.text().trimStart().startsWith('[')) return undefined;
+    const start = values > MAX_METERED_VALUES ? elementStart : 0;
+    const elements = decoder.decode(this.#kept.subarray(start, elementEnd));
+    const text = `${start === 0 ? '' : '['}${elements}]`;
+    return start !== 0 && countValues(text) > MAX_METERED_VALUES ? undefined : parseJson(text);
+  }
+
   #keepEnd(bytes: number): void {
     this.#isWhole = false;
     const end = Math.min(this.#length, bytes);
@@ -50,7 +71,7 @@ export class JsonEnd {
   }
 }
 
-/** The value, or undefined if the text is not JSON. */
+/** The value, or undefined if the text is not JSON. The caller bounds the number of values. */
 export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -59,19 +80,9 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/**
- * The elements of a JSON array that was cut off, as Gemini's answers are when a caller leaves. The element in which it
- * was cut off is dropped. Undefined if the text is no such array.
- */
-export function parseCutArray(text: string): unknown {
-  if (!text.trimStart().startsWith('[')) return undefined;
-  let end = text.lastIndexOf('}');
-  for (let tries = 0; end !== -1 && tries < MAX_METERED_END_TRIES; tries += 1) {
-    const parsed = parseJson(`${text.slice(0, end + 1)}]`);
-    if (parsed !== undefined) return parsed;
-    end = text.lastIndexOf('}', end - 1);
-  }
-  return undefined;
+/** How many values the text holds: what parsing it costs. */
+export function countValues(text: string): number {
+  return new JsonSize().feed(encoder.encode(text)).values;
 }
 
 /** A member that can hold token counts or a model name. */
@@ -89,7 +100,8 @@ export function parseEnd(text: string): unknown {
   const opening = end.endsWith(']') ? '[{' : '{';
   const members = [...end.matchAll(MEMBER)].slice(-MAX_METERED_END_TRIES);
   for (const { 0: match, 1: name = '', index } of members) {
-    const parsed = parseJson(opening + end.slice(index + match.length - name.length));
+    const tail = opening + end.slice(index + match.length - name.length);
+    const parsed = countValues(tail) > MAX_METERED_END_VALUES ? undefined : parseJson(tail);
     if (parsed !== undefined) return parsed;
   }
   return undefined;

@@ -3,9 +3,14 @@
  * amount, and never estimates: an answer without counts is recorded as a call without counts.
  */
 import { createParser } from 'eventsource-parser';
-import { MAX_METERED_EVENT_CHARACTERS, MAX_READ_AHEAD_CHUNKS } from '../limits.ts';
+import {
+  MAX_METERED_EVENT_CHARACTERS,
+  MAX_METERED_LINE_COUNT,
+  MAX_METERED_VALUES,
+  MAX_READ_AHEAD_CHUNKS,
+} from '../limits.ts';
 import type { Answer } from '../outgoing/send.ts';
-import { JsonEnd, parseCutArray, parseEnd, parseJson } from './json-end.ts';
+import { countValues, JsonEnd, parseEnd, parseJson } from './json-end.ts';
 import {
   type Metered,
   mayHoldModel,
@@ -18,15 +23,15 @@ export type { Metered } from './token-figures.ts';
 
 /**
  * Returns the answer with a new body, which must be read instead of the given one, and what the answer reports.
- * `metered` resolves when the body has ended, has failed or was cancelled. Returns undefined if the answer is a failure
- * or neither JSON nor server-sent events.
+ * `metered` resolves when the body has ended, has failed or was cancelled. An answer that is neither JSON nor server-sent
+ * events reports nothing. Returns undefined if the answer is a failure: those are read before they are passed on.
  */
 export function meterAnswer(
   answer: Answer,
   signal?: AbortSignal,
 ): { readonly answer: Answer; readonly metered: Promise<Metered> } | undefined {
-  const reader = answer.status >= 200 && answer.status < 300 ? createReader(answer.headers) : undefined;
-  if (reader === undefined) return undefined;
+  if (answer.status < 200 || answer.status >= 300) return undefined;
+  const reader = createReader(answer.headers) ?? UNREAD;
   let finish = (_isComplete: boolean) => {};
   const metered = new Promise<Metered>((resolve) => {
     const onAbort = () => finish(false);
@@ -47,6 +52,8 @@ type Reader = {
   /** How many chunks may be read before the caller reads them. */
   readonly readAhead: number;
 };
+
+const UNREAD: Reader = { readAhead: 0, feed() {}, end: () => ({ tokens: undefined, model: undefined }) };
 
 function createReader(headers: Headers): Reader | undefined {
   if ((headers.get('content-encoding') ?? 'identity') !== 'identity') return undefined;
@@ -80,20 +87,35 @@ function readJson(rootsOf: (kept: JsonEnd, isComplete: boolean) => readonly unkn
 function jsonRoots(kept: JsonEnd, isComplete: boolean): readonly unknown[] {
   const text = kept.text();
   if (!mayHoldFigures(text)) return [];
-  let parsed: unknown;
-  if (!kept.isWhole) parsed = isComplete ? parseEnd(text) : undefined;
-  else parsed = parseJson(text) ?? (isComplete ? lineRoots(kept) : parseCutArray(text));
-  return toRoots(parsed);
+  if (!kept.isWhole) return isComplete ? toRoots(parseEnd(text)) : [];
+  const size = kept.size();
+  const parsed = size.values > MAX_METERED_VALUES ? undefined : parseJson(text);
+  if (parsed !== undefined) return toRoots(parsed);
+  if (!isComplete) return toRoots(kept.cutArray(size));
+  const end = size.values > MAX_METERED_VALUES ? parseEnd(text) : undefined;
+  return end === undefined ? lineRoots(kept) : toRoots(end);
 }
 
 function toRoots(parsed: unknown): readonly unknown[] {
   return Array.isArray(parsed) ? parsed : [parsed];
 }
 
-/** One JSON text per line (NDJSON), or after each record separator (RFC 7464). */
+/** One JSON text per line (NDJSON), or after each record separator (RFC 7464). The last lines, if there are very many. */
 function lineRoots(kept: JsonEnd): readonly unknown[] {
-  const lines = kept.text().replaceAll('\u001e', '\n').split('\n');
-  return lines.filter(mayHoldFigures).map(parseJson);
+  const text = kept.text().replaceAll('\u001e', '\n');
+  const roots: unknown[] = [];
+  let values = 0;
+  let end = text.length;
+  for (let lines = 0; end > 0 && lines < MAX_METERED_LINE_COUNT; lines += 1) {
+    const start = text.lastIndexOf('\n', end - 1) + 1;
+    const line = text.slice(start, end);
+    end = start - 1;
+    if (!mayHoldFigures(line)) continue;
+    values += countValues(line);
+    if (values > MAX_METERED_VALUES) break;
+    roots.unshift(parseJson(line));
+  }
+  return roots;
 }
 
 function mayHoldFigures(text: string): boolean {
@@ -114,6 +136,7 @@ function readEvents(): Reader {
     onEvent({ data }) {
       bufferedCharacters = 0;
       if (!mayHoldTokens(data) && (model !== undefined || !mayHoldModel(data))) return;
+      if (countValues(data) > MAX_METERED_VALUES) return;
       const found = readFigures(toRoots(parseJson(data)).at(-1));
       // Anthropic reports input counts first and output counts last. Others report all counts each time.
       if (found.tokens !== undefined) tokens = found.isGemini ? found.tokens : { ...tokens, ...found.tokens };

@@ -98,7 +98,7 @@ function memberOf(value: unknown, name: string): unknown {
     : undefined;
 }
 
-/** A count that is not a whole number of at least 0 is treated as not reported. */
+/** A count that is not a whole number from 0 to 2^53 - 1 is treated as not reported. */
 function countOf(value: unknown, name: string): number | undefined {
   const count = memberOf(value, name);
   return typeof count === 'number' && Number.isSafeInteger(count) && count >= 0 ? count : undefined;
@@ -112,6 +112,8 @@ function reported(counts: Counts): TokenFigures | undefined {
   return entries.length === 0 ? undefined : Object.fromEntries(entries);
 }
 
+/** At most the largest whole number that is exact. */
 function sum(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined && b === undefined ? undefined : (a ?? 0) + (b ?? 0);
+  if (a === undefined && b === undefined) return undefined;
+  return Math.min((a ?? 0) + (b ?? 0), Number.MAX_SAFE_INTEGER);
 }

@@ -54,6 +54,18 @@ describe('an upload URL in a header', () => {
   });
 
   test.each([
+    ['https,http', 'https'],
+    ['https, http', 'https'],
+    ['HTTPS', 'https'],
+    ['http,https', 'http'],
+    ['', 'http'],
+  ])('of several proxies, the first counts: %j', async (proto, expected) => {
+    const url = world.providers.origin('gemini') + path;
+    const link = await rewritten(url, { 'x-forwarded-proto': proto }, 'http://keys.example');
+    expect(link).toBe(`${expected}://keys.example/api/proxy/gemini${path}`);
+  });
+
+  test.each([
     'https://elsewhere.example/upload',
     'not an address',
     'https://generativelanguage.googleapis.com',

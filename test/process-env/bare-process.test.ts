@@ -157,8 +157,9 @@ it.runIf(existsSync('/proc/self/environ'))(
 it('works if two bundles in one process each contain a copy of the module', async () => {
   mkdirSync(join(directory, 'copy/process-env'), { recursive: true });
   for (const file of [
+    'limits.ts',
     'secret.ts',
-    ...['environment-scope', 'environment-view', 'node-runtime', 'scoped-environment'].map(
+    ...['environment-scope', 'environment-view', 'node-runtime', 'scoped-environment', 'sealed-sockets'].map(
       (name) => `process-env/${name}.ts`,
     ),
   ]) {
@@ -173,6 +174,16 @@ it('works if two bundles in one process each contain a copy of the module', asyn
      console.log(scope.run(() => process.env.OPENAI_API_KEY), process.env.OPENAI_API_KEY);`,
   );
   expect(stdout).toBe('the-users operators\n');
+});
+
+it('a scope that is still open does not keep the process alive', async () => {
+  const { stdout } = await runProgram(
+    'open.mjs',
+    `import { installScopedEnvironment } from ${urlOf('process-env/scoped-environment.ts')};
+     ${OPEN}
+     console.log(scope.run(() => process.env.OPENAI_API_KEY));`,
+  );
+  expect(stdout).toBe('the-users\n');
 });
 
 it('throws a clear error if process.env is already non-configurable', async () => {

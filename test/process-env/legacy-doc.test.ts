@@ -7,6 +7,7 @@ import { closeServer, LOOPBACK, listen } from '../../dev/http/listen.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 import { type ExampleModule, readExamples } from './doc-examples.ts';
+import { type MysqlServer, startMysql } from './mysql-server.ts';
 
 const examples = readExamples('docs/legacy.md');
 const shown = new Set<string>();
@@ -14,9 +15,12 @@ const anna = newProviderKey('sk-anna-');
 const ben = newProviderKey('sk-ben-');
 const operators = newProviderKey('sk-operator-');
 let world: World;
+let mysql: MysqlServer;
 
 beforeAll(async () => {
   process.env.OPENAI_API_KEY = operators;
+  mysql = await startMysql();
+  process.env.DATABASE_URL = `mysql://app@${LOOPBACK}:${mysql.port}/app?connectionLimit=1`;
   world = await startWorld();
   const endpoint: HandlerModule = await import('../../api/userkeys.ts');
   for (const [user, key] of [
@@ -31,6 +35,7 @@ beforeEach(() => world.providers.reset());
 afterAll(async () => {
   examples.remove();
   await world.close();
+  await mysql.close();
 });
 
 async function load(name: string): Promise<ExampleModule> {
@@ -146,9 +151,41 @@ it.each([
 });
 
 it.each([
-  ['dispatcher-unsafe', 'undefined'],
-  ['dispatcher-safe', ben],
-])('ben’s callback on anna’s connection: %s', async (name, payer) => {
+  ['dispatcher-unsafe', undefined, undefined],
+  ['dispatcher-safe', anna, ben],
+  ['driver-unsafe', undefined, undefined],
+  ['driver-safe', anna, ben],
+])('a callback of a connection that anna opened and ben uses: %s', async (name, annas, bens) => {
+  const module = await load(name);
+  expect(await ask(module, 'anna')).toBe(`paid with ${annas}`);
+  expect(await ask(module, 'ben')).toBe(`paid with ${bens}`);
+});
+
+it.each([
+  ['pool-queue-unsafe', undefined, anna],
+  ['pool-queue-safe', anna, ben],
+])('ben waits for the connection that anna holds: %s', async (name, annas, bens) => {
+  const module = await load(name);
+  const course = new EventEmitter();
+  world.providers.answerNextWith(async (_call, outgoing) => {
+    course.emit('under way');
+    await once(course, 'queued');
+    outgoing.end();
+  });
+  const underWay = once(course, 'under way');
+  const first = ask(module, 'anna');
+  await underWay;
+  const queued = module.listening?.();
+  const second = ask(module, 'ben');
+  await queued;
+  course.emit('queued');
+  expect([await first, await second]).toEqual([`paid with ${annas}`, `paid with ${bens}`]);
+});
+
+it.each([
+  ['worker-unsafe', undefined],
+  ['worker-safe', ben],
+])('a worker that anna started and ben uses: %s', async (name, payer) => {
   const module = await load(name);
   expect(await ask(module, 'anna')).toBe(`paid with ${anna}`);
   expect(await ask(module, 'ben')).toBe(`paid with ${payer}`);

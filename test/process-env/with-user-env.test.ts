@@ -4,7 +4,7 @@ import { env } from 'node:process';
 import { json } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { VercelRequest, VercelResponse } from '@vercel/node';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { closeServer, LOOPBACK, listen } from '../../dev/http/listen.ts';
 import { query } from '../../lib/kv/query.ts';
@@ -468,6 +468,30 @@ it('records a key as used only if its variable was read, after the response has 
   // Everything is written in one request, so an entry that is missing now stays missing.
   await expect.poll(() => metadata('openai'), WAITING).toMatchObject({ lastUsedAt: expect.any(String) });
   expect(await metadata('gemini')).toMatchObject({ lastUsedAt: null, guards: { callsToday: 0 } });
+});
+
+it('withholds a key that its user has restricted to some models, says why in the log, and does not count a call', async () => {
+  for (const provider of ['openai', 'gemini']) await save('mia', provider, newProviderKey('sk-mia-'));
+  const token = await world.tokenFor('mia');
+  const guards = { models: ['gpt-5.4-mini'], callsPerDay: 5 };
+  await call(keysEndpoint, '/api/keys/openai', { method: 'PATCH', token, json: { guards } });
+  const logged = vi.spyOn(console, 'error').mockImplementation(() => {});
+  const handler = withUserEnv(() =>
+    Response.json([process.env.OPENAI_API_KEY ?? null, process.env.GEMINI_API_KEY?.startsWith('sk-mia-')]),
+  );
+  const answer = await (await handler(await requestOf('mia'))).json();
+  const lines = logged.mock.calls.map(([line]) => JSON.parse(String(line)));
+  logged.mockRestore();
+  expect(answer).toEqual([null, true]);
+  expect(lines).toContainEqual(
+    expect.objectContaining({
+      event: 'model_not_allowed',
+      reason: 'models_not_enforceable',
+      provider: 'openai',
+    }),
+  );
+  const metadata = async () => (await call(keysEndpoint, '/api/keys/openai', { token })).json();
+  await expect.poll(metadata, WAITING).toMatchObject({ lastUsedAt: null, guards: { callsToday: 0 } });
 });
 
 it('records what a Node handler has read after its response has closed', async () => {

@@ -86,11 +86,31 @@ test.each(['application/json', 'text/plain; charset=UTF-8', 'text/plain; charset
   },
 );
 
-test('replaces an error that is too long to read', async () => {
-  const response = await callWithAnswer((_call, outgoing) => {
-    outgoing.writeHead(500, { 'content-type': 'text/plain' });
-    outgoing.end('x'.repeat(MAX_PROVIDER_ERROR_BYTES + 1) + key);
+describe('an error of more than 64 KiB', () => {
+  const long = (beginning: string) => `${beginning}${'x '.repeat(MAX_PROVIDER_ERROR_BYTES)}`;
+  const answerOf = (text: string) =>
+    callWithAnswer((_call, outgoing) => {
+      outgoing.writeHead(500, { 'content-type': 'application/json' }).end(text);
+    });
+
+  test('is cut, and is plain text then, with the provider’s message at its start', async () => {
+    const response = await answerOf(long(`{"error":{"message":"Quota exceeded for ${key}."},"x":"`));
+    expect(response.status).toBe(500);
+    expect(response.headers.get('content-type')).toBe('text/plain; charset=utf-8');
+    const text = await response.text();
+    expect(text).toMatch(/^\{"error":\{"message":"Quota exceeded for \[key\]\."/);
+    expect(text.length).toBeLessThanOrEqual(MAX_PROVIDER_ERROR_BYTES);
+    expect(text.length).toBeGreaterThan(MAX_PROVIDER_ERROR_BYTES - 1_000);
   });
-  expect(response.status).toBe(500);
-  expect(await response.text()).toBe('');
+
+  test('holds no part of a key at the place where it is cut', async () => {
+    const escaped = [...key].map((letter) => `%2525${letter.charCodeAt(0).toString(16)}`).join('');
+    for (const written of [key, escaped, `${key.slice(0, 8)}********${key.slice(-4)}`]) {
+      for (let kept = 1; kept < written.length; kept += Math.ceil(written.length / 12)) {
+        const before = 'x '.repeat(MAX_PROVIDER_ERROR_BYTES).slice(0, MAX_PROVIDER_ERROR_BYTES - kept);
+        const text = await (await answerOf(`${before}${written}`)).text();
+        expect(text.replaceAll(/[x ]|\[key\]/g, '')).toBe('');
+      }
+    }
+  });
 });

@@ -63,7 +63,7 @@ const samples: Readonly<Record<RoutePath, Sample>> = {
     method: 'POST',
     path: '/api/proxy/openai/v1/chat/completions',
     json: { model: 'gpt-5.4-mini', messages: [] },
-    packages: [...STORE, ...METER, 'jsonc-parser'],
+    packages: [...STORE, ...METER],
   },
   '/audit': { path: '/api/audit', packages: STORE },
   '/usage': { path: '/api/usage', packages: STORE },

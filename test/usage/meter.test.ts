@@ -171,6 +171,34 @@ describe('JSON', () => {
   });
 });
 
+describe('an answer with very many values', () => {
+  const many = '[],'.repeat(30_000);
+
+  test('is read from its end', async () => {
+    const text = `{"data":[${many}1],"model":"m-1","usage":${JSON.stringify(usage)}}`;
+    expect(await meter(JSON_TYPE, text, 65_536)).toEqual({ tokens, model: 'm-1' });
+  });
+
+  test('is not parsed as a whole', async () => {
+    const first = `{"model":"m-1","usage":${JSON.stringify(usage)},"data":[${many}1]}`;
+    expect(await meter(JSON_TYPE, first, 65_536)).toEqual(nothing);
+    expect(await meter(EVENTS, `data: ${first}\n\n`, 65_536)).toEqual(nothing);
+    expect(await meter('application/x-ndjson', `${first}\n`, 65_536)).toEqual(nothing);
+  });
+
+  test('keeps the counts of the last whole element of an array that is cut off', async () => {
+    const element = { usageMetadata: { promptTokenCount: 3 }, modelVersion: 'gemini-a' };
+    const text = `[{"a":[${many}1]},${JSON.stringify(element)},{"candidates":[`;
+    const cut = (function* () {
+      yield* pieces(text, 65_536);
+      throw new Error('connection lost');
+    })();
+    const metered = meterAnswer(answerOf(JSON_TYPE, cut));
+    await expect(new Response(metered?.answer.body).text()).rejects.toThrow();
+    expect(await metered?.metered).toEqual({ tokens: { input: 3 }, model: 'gemini-a' });
+  });
+});
+
 describe('a JSON answer that exceeds the buffer', () => {
   const long = 'é'.repeat(2 * MEBIBYTE);
 

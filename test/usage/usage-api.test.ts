@@ -312,3 +312,27 @@ test('the recorded counts equal the sum that the official Anthropic SDK computes
     { inputTokens: usage.input_tokens, outputTokens: usage.output_tokens },
   ]);
 });
+
+test('counts from 0 to the largest exact number: no provider makes usage negative or the store refuse it', async () => {
+  await put('openai');
+  const most = Number.MAX_SAFE_INTEGER;
+  for (const [input, output] of [
+    [most, 1],
+    [most, 1],
+    [-1_000_000, 1],
+    [1e300, 1],
+  ]) {
+    world.providers.answerNextWith(
+      json({ model: 'm-1', usage: { prompt_tokens: input, completion_tokens: output } }),
+    );
+    const response = await send('proxy', '/api/proxy/openai/v1/chat/completions', {
+      method: 'POST',
+      json: {},
+    });
+    await response.text();
+  }
+  await vi.waitFor(async () => {
+    const [row] = await rows();
+    expect(row).toMatchObject({ calls: 4, inputTokens: most, outputTokens: 4 });
+  });
+});

@@ -126,12 +126,32 @@ it.each([
     `import { unstable_cache } from 'next/cache'; const ask = unstable_cache(askModel);`,
     'memoised next/cache',
   ],
+  [`import pg from 'pg'; const pool = new pg.Pool();`, 'driver pg'],
+  [`import { Client } from 'pg'; const client = new Client();`, 'driver pg'],
+  [`const { Pool } = require('pg'); const pool = new Pool();`, 'driver pg'],
+  [`import mysql from 'mysql2'; const pool = mysql.createPool(url);`, 'driver mysql2'],
+  [`import * as mysql from 'mysql'; const connection = mysql.createConnection(url);`, 'driver mysql'],
+  [`import Redis from 'ioredis'; const redis = new Redis(url);`, 'driver ioredis'],
+  [`import { createClient } from 'redis'; const redis = createClient({ url });`, 'driver redis'],
+  [`import { MongoClient } from 'mongodb'; const mongo = new MongoClient(url);`, 'driver mongodb'],
+  [`import mongoose from 'mongoose'; const connection = mongoose.createConnection(url);`, 'driver mongoose'],
+  [`import knex from 'knex'; const db = knex({ client: 'pg' });`, 'driver knex'],
+  [`import sql from 'mssql'; const pool = new sql.ConnectionPool(url);`, 'driver mssql'],
   [`import { EventEmitter } from 'node:events'; const bus = new EventEmitter();`, 'emitter node:events'],
 ])('what requests share: %s', (source, expected) => {
   expect(kinds(source)).toEqual([expected]);
   expect(
     kinds(source.replace(/const (\w+) = (.*);/, 'function make() { const $1 = $2; return $1; }')),
   ).toEqual([]);
+});
+
+it('a database connection that is kept from a function', () => {
+  const source = `import pg from 'pg'; let pool; const get = () => (pool ??= new pg.Pool());`;
+  expect(kinds(source)).toEqual(['driver pg']);
+});
+
+it('leaves alone a driver that only has promises', () => {
+  expect(kinds(`import mysql from 'mysql2/promise'; const pool = mysql.createPool(url);`)).toEqual([]);
 });
 
 it('says that it could not parse a file, and parses JavaScript of every age', () => {
