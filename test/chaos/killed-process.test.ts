@@ -7,6 +7,7 @@ import { serve } from '../../lib/app.ts';
 import { dumpStore } from '../account/store-dump.ts';
 import { type Break, type FaultyStore, startFaultyStore } from '../support/faulty-store.ts';
 import { startWorld, type World } from '../support/start-world.ts';
+import { composeAsk } from './compose-ask.ts';
 import {
   type Ask,
   askModule,
@@ -83,7 +84,7 @@ afterAll(() => void process.stdout.write(`${kills} processes were killed\n`));
 
 test.each(operations.filter(({ name }) => KILLED.includes(name)))(
   '$name',
-  { timeout: 60_000 },
+  { timeout: 120_000 },
   async (operation) => {
     async function prepare(): Promise<Person> {
       const person = await newPerson(world);
@@ -93,13 +94,14 @@ test.each(operations.filter(({ name }) => KILLED.includes(name)))(
 
     const measured = await prepare();
     const former = await seenBy(askHealthy, world, measured);
-    let instance = await nextInstance();
     store.heal();
-    expect((await operation.run(instance.ask, measured)).status).toBeLessThan(300);
+    expect((await operation.run(composeAsk(store.url), measured)).status).toBeLessThan(300);
+    const requests = store.requests();
     const next = await seenBy(askHealthy, world, measured);
+    let instance = await nextInstance();
 
     for (const moment of ['before', 'after'] as const) {
-      for (let n = 1; ; n += 1) {
+      for (let n = 1; n <= requests; n += 1) {
         const person = await prepare();
         let isKilled: Promise<void> | undefined;
         const { kill } = instance;
@@ -107,13 +109,8 @@ test.each(operations.filter(({ name }) => KILLED.includes(name)))(
         store.failAt(n, moment === 'before' ? { before: stop } : { after: stop });
         const callsBefore = world.calls.length;
         const answer = await operation.run(instance.ask, person);
-        // A request after the answer may still come.
-        if (answer.status !== 0)
-          await expect
-            .poll(() => isKilled !== undefined || store.requests() >= n, { timeout: 300 })
-            .toBe(true)
-            .catch(() => undefined);
-        if (isKilled === undefined) break;
+        // The request may be one that follows the answer.
+        await expect.poll(() => isKilled !== undefined).toBe(true);
         await isKilled;
         store.heal();
         kills += 1;
@@ -133,10 +130,10 @@ test.each(operations.filter(({ name }) => KILLED.includes(name)))(
         else expect([former, next], where).toContainEqual(seen);
 
         instance = await nextInstance();
-        expect(
-          (await operation.run(instance.ask, person)).status,
-          `${where}: the next process works`,
-        ).toBeLessThan(300);
+        // On a busy machine, a process that has just started may be told to try again.
+        await expect
+          .poll(async () => (await operation.run(instance.ask, person)).status, { message: where })
+          .toBeLessThan(300);
         expect(await seenBy(askHealthy, world, person), where).toEqual(next);
       }
     }

@@ -60,47 +60,51 @@ async function kill(child: ChildProcess): Promise<void> {
   await exited;
 }
 
-test.each(operations.filter(({ name }) => KILLED.includes(name)))('$name', async (operation) => {
-  const mortal = await startMortalStore();
-  const front = await startFaultyStore(mortal.at);
-  const ask = composeAsk(front.url);
-  async function prepare() {
-    const person = await newPerson(world);
-    if (operation.begins === 'with keys') await storeKeys(ask, person);
-    return person;
-  }
-
-  const measured = await prepare();
-  const former = await seenBy(ask, world, measured);
-  front.heal();
-  expect((await operation.run(ask, measured)).status).toBeLessThan(300);
-  const requests = front.requests();
-  const next = await seenBy(ask, world, measured);
-
-  for (const moment of ['before', 'after'] as const) {
-    for (let n = 1; n <= requests; n += 1) {
-      const where = `killed ${moment} request ${n} of ${requests}`;
-      const person = await prepare();
-      const callsBefore = world.calls.length;
-      front.failAt(n, moment === 'before' ? { before: mortal.restart } : { after: mortal.restart });
-      const answer = await operation.run(ask, person);
-      await mortal.ready();
-      front.heal();
-      expect(callsOf(world, person, callsBefore), where).not.toContain('foreign');
-      const isDone = answer.status >= 200 && answer.status < 300;
-      const at = { ...mortal.at() };
-      if (isDone && operation.name === 'erase') {
-        expect(
-          (await dumpStore(at)).filter((line) => line.includes(person.sub)),
-          where,
-        ).toEqual([]);
-      }
-      expect(await faultsInStore(at, world, person), where).toEqual([]);
-      const seen = await seenBy(ask, world, person);
-      if (isDone) expect(seen, where).toEqual(next);
-      else expect([former, next], where).toContainEqual(seen);
-      expect((await operation.run(ask, person)).status, `${where}: the next call works`).toBeLessThan(300);
+test.each(operations.filter(({ name }) => KILLED.includes(name)))(
+  '$name',
+  { timeout: 120_000 },
+  async (operation) => {
+    const mortal = await startMortalStore();
+    const front = await startFaultyStore(mortal.at);
+    const ask = composeAsk(front.url);
+    async function prepare() {
+      const person = await newPerson(world);
+      if (operation.begins === 'with keys') await storeKeys(ask, person);
+      return person;
     }
-  }
-  await front.close();
-});
+
+    const measured = await prepare();
+    const former = await seenBy(ask, world, measured);
+    front.heal();
+    expect((await operation.run(ask, measured)).status).toBeLessThan(300);
+    const requests = front.requests();
+    const next = await seenBy(ask, world, measured);
+
+    for (const moment of ['before', 'after'] as const) {
+      for (let n = 1; n <= requests; n += 1) {
+        const where = `killed ${moment} request ${n} of ${requests}`;
+        const person = await prepare();
+        const callsBefore = world.calls.length;
+        front.failAt(n, moment === 'before' ? { before: mortal.restart } : { after: mortal.restart });
+        const answer = await operation.run(ask, person);
+        await mortal.ready();
+        front.heal();
+        expect(callsOf(world, person, callsBefore), where).not.toContain('foreign');
+        const isDone = answer.status >= 200 && answer.status < 300;
+        const at = { ...mortal.at() };
+        if (isDone && operation.name === 'erase') {
+          expect(
+            (await dumpStore(at)).filter((line) => line.includes(person.sub)),
+            where,
+          ).toEqual([]);
+        }
+        expect(await faultsInStore(at, world, person), where).toEqual([]);
+        const seen = await seenBy(ask, world, person);
+        if (isDone) expect(seen, where).toEqual(next);
+        else expect([former, next], where).toContainEqual(seen);
+        expect((await operation.run(ask, person)).status, `${where}: the next call works`).toBeLessThan(300);
+      }
+    }
+    await front.close();
+  },
+);
