@@ -16,12 +16,13 @@ import { deleteSession, readSession, startSession, writeStep } from '../onboardi
 import { findProvider, type ProviderId, providerIds } from '../providers/catalogue.ts';
 import { type Records, readRecords } from '../vault/records.ts';
 
-/** The user's session. A session that does not exist starts now. */
+/** The user's session. A session that does not exist starts now, with a second KV request. */
 export const GET = userRoute({}, async ({ app, user }) => {
   const { steps, requiredProviders } = app.config.onboarding;
   const start = callStart(user, app.clock());
-  const session = await app.admitWrite(user, startSession(user, stepIds(app), start));
-  return json(describeSession(steps, requiredProviders, session));
+  const session = await app.admit(user, readSession(user, stepIds(app), start));
+  const started = session.isStarted ? session : await app.kv.run(startSession(user, stepIds(app), start));
+  return json(describeSession(steps, requiredProviders, started));
 });
 
 /**

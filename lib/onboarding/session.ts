@@ -26,6 +26,8 @@ const stepRecord = z.object({
 export type StepRecord = z.infer<typeof stepRecord>;
 
 export type Session = {
+  /** False before the first read has stored the time of its start. */
+  readonly isStarted: boolean;
   readonly startedAt: string;
   /** Undefined until the first step is written. */
   readonly revision: string | undefined;
@@ -49,23 +51,19 @@ export function readSession(user: UserId, stepIds: readonly string[], start: Cal
 }
 
 /** Starts the session with the time of this call, unless it exists, and reads it. */
-export function startSession(
-  user: UserId,
-  stepIds: readonly string[],
-  start: CallStart,
-): ScriptedWrite<Session> {
+export function startSession(user: UserId, stepIds: readonly string[], start: CallStart): Query<Session> {
   const fields = sessionFields(stepIds);
-  return {
-    script: unlessErased(start, {
+  return scriptQuery(
+    unlessErased(start, {
       source: START_IF_NONE,
       keys: [sessionKey(user)],
       args: [startTime(start), ...fields],
     }),
     // A user who was erased meanwhile has no session.
-    answer: z
+    z
       .union([z.literal(ERASED).transform(() => fields.map(() => null)), optionalTexts(fields.length)])
       .transform((values): Session => toSession(stepIds, values, start)),
-  };
+  );
 }
 
 /** The last argument is the start of the call. */
@@ -89,6 +87,7 @@ function toSession(
     return record === undefined ? [] : [[id, record] as const];
   });
   return {
+    isStarted: started != null,
     startedAt: z.iso.datetime().safeParse(started).data ?? startTime(start),
     revision: revision ?? undefined,
     done: new Map(done),
@@ -101,7 +100,7 @@ export type WriteOutcome = 'written' | 'changed' | 'erased';
 /** Writes one step if the session has not changed since it was read. */
 export function writeStep(
   user: UserId,
-  { revision = '', startedAt }: Session,
+  { revision = '', startedAt }: Pick<Session, 'revision' | 'startedAt'>,
   stepId: string,
   next: StepRecord,
   start: CallStart,

@@ -3,7 +3,7 @@ import { createClient } from '@vercel/kv';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { changeGuards } from '../../lib/guards/stored-guards.ts';
 import { readDeletions } from '../../lib/vault/deletions.ts';
-import { dumpStore } from '../account/store-dump.ts';
+import { findTraces } from '../account/store-dump.ts';
 import { connect } from '../rotation/fill-store.ts';
 import { json, usual } from '../support/answers.ts';
 import { type CallInit, call, type HandlerModule } from '../support/call.ts';
@@ -226,7 +226,7 @@ test('the export says what was deleted and when, and an erasure removes that too
     { provider: null, deletedAt: expect.stringMatching(/^\d{4}-.*Z$/) },
   ]);
   await remove('/api/account');
-  expect((await dumpStore(world.kv)).filter((line) => line.includes(sub))).toEqual([]);
+  expect(await findTraces(world.kv, sub)).toEqual([]);
 });
 
 describe('a save over a record', () => {

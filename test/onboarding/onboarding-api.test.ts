@@ -50,8 +50,9 @@ describe('a user’s session', () => {
     expect(await state()).toEqual(first);
   });
 
-  test('takes one KV request to read', async () => {
+  test('takes one KV request to read, once it has started', async () => {
     await newUser();
+    await ask();
     const before = world.kv.requests.length;
     await ask();
     expect(world.kv.requests.length - before).toBe(1);

@@ -188,7 +188,7 @@ describe('a step based on an outdated session', () => {
       user,
       start,
       startOver,
-      read: () => app.kv.run(runWrite(startSession(user, ['a', 'b'], start))),
+      read: () => app.kv.run(startSession(user, ['a', 'b'], start)),
       write: (seen: Session, step: string) => app.kv.run(writeStep(user, seen, step, record, start)),
     };
   }

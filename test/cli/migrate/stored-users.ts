@@ -14,7 +14,6 @@ import { sealKey } from '../../../lib/vault/envelope.ts';
 import type { KeyRecord } from '../../../lib/vault/key-record.ts';
 import { loadKeyRing } from '../../../lib/vault/key-ring.ts';
 import { readRecords, replaceRecord } from '../../../lib/vault/records.ts';
-import { runWrite } from '../../support/run-write.ts';
 import { userId } from '../../support/user-ids.ts';
 
 export type Stored = Awaited<ReturnType<typeof openStored>>;
@@ -42,7 +41,7 @@ export async function openStored(env: Readonly<Record<string, string>>) {
       return describeSession(
         steps,
         requiredProviders,
-        await kv.run(runWrite(startSession(user, ids, callStart(user, new Date())))),
+        await kv.run(startSession(user, ids, callStart(user, new Date()))),
       );
     },
     /** Stores a key as if its owner had saved it at that time. */
