@@ -3,7 +3,7 @@ import { createClient } from '@vercel/kv';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { changeGuards } from '../../lib/guards/stored-guards.ts';
 import { readDeletions } from '../../lib/vault/deletions.ts';
-import { findTraces } from '../account/store-dump.ts';
+import { dumpStore, findTraces } from '../account/store-dump.ts';
 import { connect } from '../rotation/fill-store.ts';
 import { json, usual } from '../support/answers.ts';
 import { type CallInit, call, type HandlerModule } from '../support/call.ts';
