@@ -8,12 +8,19 @@ process.env.NODE_COMPILE_CACHE ??= join(tmpdir(), 'userkeys-compile-cache');
 /** Packages, and suites that are run by a command of their own. */
 const ELSEWHERE = ['**/node_modules/**', 'test/sdks/**'];
 
+/** What tries to break the service: `npm run test:attacks`. */
+const ATTACKS = ['test/hostile/**/*.test.ts', 'test/chaos/**/*.test.ts'];
+
 export default defineConfig({
   test: {
     projects: [
       {
         extends: true,
-        test: { name: 'functions', include: ['test/**/*.test.ts'], exclude: [...ELSEWHERE, 'test/web/**'] },
+        test: {
+          name: 'functions',
+          include: ['test/**/*.test.ts'],
+          exclude: [...ELSEWHERE, ...ATTACKS, 'test/web/**'],
+        },
       },
       {
         extends: true,
@@ -24,6 +31,7 @@ export default defineConfig({
           globalSetup: 'test/web/support/built-page.ts',
         },
       },
+      { extends: true, test: { name: 'attacks', include: ATTACKS, exclude: ELSEWHERE } },
     ],
     testTimeout: 30_000,
     // Waiting ends when the condition holds; the default of a second is short for a busy machine.

@@ -99,8 +99,10 @@ export function composeApp(
 
     async openKeys(user, providers, use) {
       const [open, opened] = await Promise.all([scopes(), ring()]);
-      const { rateLimitPerMinute: callsPerMinute } = config;
-      return open({ kv, ring: opened, localKeys, callsPerMinute, basePath, clock }, user, providers, use);
+      const { rateLimitPerMinute: callsPerMinute, maxConcurrentCalls, audit: auditBounds } = config;
+      const limits = { callsPerMinute, maxConcurrentCalls };
+      const parts = { kv, ring: opened, localKeys, limits, auditBounds, basePath, clock };
+      return open(parts, user, providers, use);
     },
   };
 }

@@ -10,6 +10,7 @@ import {
   DEFAULT_AUDIT_AGE_DAYS,
   DEFAULT_AUDIT_ENTRIES,
   DEFAULT_CALLS_PER_MINUTE,
+  DEFAULT_CONCURRENT_CALLS,
   DEFAULT_PROVIDER_TIMEOUT_SECONDS,
   DEFAULT_TOKEN_LIFETIME_HOURS,
   DEFAULT_USAGE_AGE_DAYS,
@@ -17,6 +18,7 @@ import {
   MAX_AUDIT_AGE_DAYS,
   MAX_AUDIT_ENTRIES,
   MAX_CALLS_PER_MINUTE,
+  MAX_CONCURRENT_CALLS,
   MAX_PROVIDER_TIMEOUT_SECONDS,
   MAX_TOKEN_LIFETIME_HOURS,
   MAX_USAGE_AGE_DAYS,
@@ -55,6 +57,8 @@ export type Config = VaultSettings & {
   };
   readonly allowedOrigins: readonly string[];
   readonly rateLimitPerMinute: number;
+  /** How many calls of one user may use keys at the same time. */
+  readonly maxConcurrentCalls: number;
   /** How long a provider may take to send its response headers. */
   readonly providerTimeoutMs: number;
   readonly cronSecret: Secret | undefined;
@@ -191,6 +195,7 @@ const variables = z.object({
   AWS_ROLE_ARN: optionalText,
   ALLOWED_ORIGINS: origins,
   RATE_LIMIT_PER_MINUTE: wholeNumber(DEFAULT_CALLS_PER_MINUTE, 1, MAX_CALLS_PER_MINUTE),
+  MAX_CONCURRENT_CALLS: wholeNumber(DEFAULT_CONCURRENT_CALLS, 1, MAX_CONCURRENT_CALLS),
   PROVIDER_TIMEOUT_SECONDS: wholeNumber(DEFAULT_PROVIDER_TIMEOUT_SECONDS, 1, MAX_PROVIDER_TIMEOUT_SECONDS),
   ONBOARDING_STEPS: onboardingSteps,
   ONBOARDING_PROVIDERS: listOfProviders,
@@ -274,6 +279,7 @@ export function loadConfig(env: Environment = process.env): Config {
     ...vault.settings,
     allowedOrigins: values.ALLOWED_ORIGINS,
     rateLimitPerMinute: values.RATE_LIMIT_PER_MINUTE,
+    maxConcurrentCalls: values.MAX_CONCURRENT_CALLS,
     providerTimeoutMs: values.PROVIDER_TIMEOUT_SECONDS * 1000,
     cronSecret: values.CRON_SECRET === undefined ? undefined : new Secret(values.CRON_SECRET),
     audit: readAuditBounds(values),

@@ -86,6 +86,11 @@ const PROBLEMS = {
     'Too many requests',
     'You have reached the rate limit (calls per minute). Wait and try again.',
   ],
+  too_many_calls: [
+    429,
+    'Too many calls at once',
+    'Too many of your calls are in progress. The provider was not called. Wait until one of them has ended.',
+  ],
   daily_limit_reached: [
     429,
     'Daily limit reached',
@@ -154,6 +159,7 @@ export const reasons = {
     'token_key_private',
     'token_key_weak',
     'token_signature_wrong',
+    'token_payload_malformed',
     'token_issuer_wrong',
     'token_audience_missing',
     'token_audience_wrong',

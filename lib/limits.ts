@@ -60,6 +60,8 @@ export const MAX_KV_ANSWER_BYTES = 4 * 1024 * 1024;
 export const MAX_KV_ANSWER_MS = 10_000;
 /** Connections to KV. A burst of calls waits for one instead of opening its own: KV answers in a few milliseconds. */
 export const MAX_KV_CONNECTIONS = 64;
+/** How long `/api/health` answers what it found. */
+export const HEALTH_LIFETIME_MS = 3_000;
 /** How long the mark of an erased user stays: longer than the longest invocation, 800 seconds on Vercel. */
 export const ERASURE_MARK_LIFETIME_SECONDS = 15 * 60;
 /** An erasure deletes the call counters too, so erasing has a limit of its own: this often in 15 minutes. */
@@ -115,6 +117,11 @@ export const MAX_KMS_TRIES = 3;
 /** `RATE_LIMIT_PER_MINUTE`. */
 export const DEFAULT_CALLS_PER_MINUTE = 120;
 export const MAX_CALLS_PER_MINUTE = 1_000_000;
+/** `MAX_CONCURRENT_CALLS`: calls of one user at the same time. */
+export const DEFAULT_CONCURRENT_CALLS = 32;
+export const MAX_CONCURRENT_CALLS = 1_000;
+/** When a call is tried again that was one too many at a time. */
+export const CONCURRENT_CALLS_RETRY_SECONDS = 2;
 /** The window in which a user's calls are counted. */
 export const RATE_WINDOW_SECONDS = 60;
 /**
@@ -217,6 +224,17 @@ export const MAX_AUDIT_AGE_DAYS = 3_650;
 /** Audit entries a page. */
 export const DEFAULT_AUDIT_PAGE_ENTRIES = 50;
 export const MAX_AUDIT_PAGE_ENTRIES = 1_000;
+/** How many kinds of refusals are told apart in an hour: action, route, provider and outcome. */
+export const MAX_REFUSAL_GROUPS = 1_000;
+/** The groups of an hour are of no use after the next one. */
+export const REFUSAL_GROUPS_LIFETIME_SECONDS = 2 * 60 * 60;
+/**
+ * A call that began longer ago and has not ended counts as interrupted. Longer than a function runs: 300 seconds, as
+ * vercel.json sets it.
+ */
+export const MAX_CALL_SECONDS = 330;
+/** Of how many calls it is known, for a day, which entry says that they were interrupted. */
+export const MAX_INTERRUPTED_ENTRIES = 100;
 
 // Rotation of master keys
 

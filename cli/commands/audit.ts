@@ -1,6 +1,6 @@
 import { stripVTControlCharacters } from 'node:util';
 import { type AuditEntry, auditFields } from '../../lib/audit/audit-entry.ts';
-import { type AuditPage, readAudit } from '../../lib/audit/audit-log.ts';
+import { type AuditPage, readAudit } from '../../lib/audit/read-audit.ts';
 import { findUser, openDeployment } from '../deployment.ts';
 import { EXIT } from '../exit-codes.ts';
 import { runOperatorCommand } from '../operator-command.ts';
@@ -9,7 +9,7 @@ import { bad, faint, good } from '../terminal/style.ts';
 
 const PAGE_ENTRIES = 500;
 
-/** Prints the newest `last` entries of a user's audit log, as a table or as one JSON object per line. Reads only. */
+/** Prints the newest `last` entries of a user's audit log, as a table or as one JSON object per line. */
 export async function audit({
   user: sub,
   last,

@@ -47,7 +47,7 @@ export async function moveKeys(
       }
       const next = await recordOf(ring, entry, existing);
       writes.push({ ...entry, text: JSON.stringify(next) });
-      const start = await callStart(entry.user, startedAt);
+      const start = callStart(entry.user, startedAt);
       return [importRecord(entry.user, entry.planned.provider, existing?.stored?.text, next, start)];
     }),
   );

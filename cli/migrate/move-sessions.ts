@@ -51,11 +51,7 @@ export async function moveSessions(
 
   await runWithRetries(
     kv,
-    await Promise.all(
-      missing.map(async ({ user, stored }) =>
-        writeSessionIfNone(user, stored, await callStart(user, startedAt)),
-      ),
-    ),
+    missing.map(({ user, stored }) => writeSessionIfNone(user, stored, callStart(user, startedAt))),
   );
   const after = await compareAll(missing);
   const written = missing.map(({ user: owner }, index): Outcome => {

@@ -3,7 +3,8 @@
  * stores something new about users adds it here; test/account/ finds what was forgotten.
  */
 import { z } from 'zod';
-import { auditData } from '../audit/audit-log.ts';
+import { begunData } from '../audit/begun-calls.ts';
+import { auditData } from '../audit/read-audit.ts';
 import { callCountData, checkCountData } from '../guards/rate-limit.ts';
 import { guardData } from '../guards/stored-guards.ts';
 import { subjectOf, type UserId } from '../identity/user-id.ts';
@@ -23,6 +24,7 @@ export const allUserData: readonly UserData[] = [
   onboardingData,
   usageData,
   auditData,
+  begunData,
   callCountData,
   checkCountData,
 ];
@@ -34,10 +36,13 @@ export type UserExport = {
   readonly [name: string]: unknown;
 };
 
-/** Everything stored about a user except the keys. Reads only. One request a kind, so that no answer is too large. */
+/** Everything stored about a user except the keys. Reads only. One request or more a kind, so that no answer is too large. */
 export async function exportUser(kv: Kv, user: UserId, now: Date): Promise<UserExport> {
   const parts: [name: string, value: unknown][] = [];
-  for (const { name, read } of allUserData) parts.push([name, await kv.run(read(user, now))]);
+  for (const data of allUserData) {
+    const value = 'read' in data ? kv.run(data.read(user, now)) : data.readInParts(kv, user, now);
+    parts.push([data.name, await value]);
+  }
   return { user: subjectOf(user), exportedAt: now.toISOString(), ...Object.fromEntries(parts) };
 }
 
@@ -51,7 +56,5 @@ export async function exportUser(kv: Kv, user: UserId, now: Date): Promise<UserE
 export async function eraseUser(kv: Kv, user: UserId, now: Date): Promise<void> {
   const keys = allUserData.flatMap((part) => part.kvKeys(user, now));
   const deleteAll = query((pipeline) => pipeline.del(...keys), z.tuple([count]));
-  await kv.run(
-    combineQueries(markErased(await callStart(user, now)), deleteAll, deleteLegacyData(user, keys)),
-  );
+  await kv.run(combineQueries(markErased(callStart(user, now)), deleteAll, deleteLegacyData(user, keys)));
 }

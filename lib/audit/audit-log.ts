@@ -1,40 +1,50 @@
 /**
- * A user's audit log in KV: an append-only stream, limited in length and age.
- * docs/storage-schema.md describes it.
+ * A user's audit log in KV: three append-only streams, each limited in length and age, so that no kind of entry can
+ * remove the entries of another kind. docs/storage-schema.md describes them.
  */
-import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
-import type { UserData } from '../kv/erasure.ts';
 import { ownerKey } from '../kv/key-names.ts';
-import { type Query, query, type Script } from '../kv/query.ts';
-import { DAY_MS, MAX_AUDIT_ENTRIES } from '../limits.ts';
-import { type AuditEntry, auditEntry, auditFields } from './audit-entry.ts';
+import type { Script } from '../kv/query.ts';
+import { DAY_MS, MAX_REFUSAL_GROUPS, REFUSAL_GROUPS_LIFETIME_SECONDS } from '../limits.ts';
+import { type AuditEntry, auditFields, isSecurityEvent } from './audit-entry.ts';
 
 export type AuditBounds = {
-  /** Only the newest entries are kept, at most this many. */
+  /** Each stream keeps only its newest entries, at most this many. */
   readonly maxEntries: number;
   readonly maxAgeDays: number;
 };
 
-const auditKey = (user: UserId) => ownerKey(user, 'audit');
+/** Uses of keys, and key checks. */
+export const usesKey = (user: UserId) => ownerKey(user, 'audit');
+const securityKey = (user: UserId) => ownerKey(user, 'security');
+const refusalsKey = (user: UserId) => ownerKey(user, 'refusals');
+export const refusalGroupsKey = (user: UserId) => ownerKey(user, 'refused');
 
-/** Appends one or more entries and removes those that exceed the bounds. `now`: approximately the time of the write. */
+/** In this order entries with the same id are shown. A cursor contains the position in this list. */
+export const streamKeys = [usesKey, securityKey, refusalsKey] as const;
+
+/**
+ * Appends one or more entries of one kind, security events or uses, and removes those that exceed the bounds. `now`:
+ * approximately the time of the write.
+ */
 export function appendAudit(
   user: UserId,
   entries: readonly AuditEntry[],
-  { maxEntries, maxAgeDays }: AuditBounds,
+  bounds: AuditBounds,
   now: Date,
 ): Script {
+  const key = entries.every(isSecurityEvent) ? securityKey(user) : usesKey(user);
+  return { source: APPEND, keys: [key], args: [...boundArgs(bounds, now), ...entries.flatMap(toFieldArgs)] };
+}
+
+/** The longest stream, the age of the oldest entry as a stream id, and the lifetime of the stream. */
+export function boundArgs({ maxEntries, maxAgeDays }: AuditBounds, now: Date): readonly string[] {
   const maxAgeMs = maxAgeDays * DAY_MS;
-  const oldest = Math.max(0, now.getTime() - maxAgeMs);
-  const fieldArgs = entries.flatMap((entry) =>
-    auditFields.flatMap((name) => [name, String(entry[name] ?? '')]),
-  );
-  return {
-    source: APPEND,
-    keys: [auditKey(user)],
-    args: [String(maxEntries), String(oldest), String(maxAgeMs), ...fieldArgs],
-  };
+  return [String(maxEntries), String(Math.max(0, now.getTime() - maxAgeMs)), String(maxAgeMs)];
+}
+
+function toFieldArgs(entry: AuditEntry): readonly string[] {
+  return auditFields.flatMap((name) => [name, String(entry[name] ?? '')]);
 }
 
 const ARGS_PER_ENTRY = 2 * auditFields.length;
@@ -49,58 +59,49 @@ redis.call('XTRIM', stream, 'MINID', oldestId)
 redis.call('PEXPIRE', stream, maxAgeMs)
 return 1`;
 
-/** A position in the log. The next page starts with the entry that is older than it. */
-export const auditCursor = z
-  .string()
-  .regex(/^\d{1,15}-\d{1,10}$/, 'must be a cursor that this address returned');
-
-export type AuditPage = {
-  /** Newest first. */
-  readonly entries: readonly AuditEntry[];
-  /** The cursor of the next, older page; undefined on the last page. */
-  readonly nextCursor: string | undefined;
-};
-
-/** One page of at most `limit` entries. Entries in an unknown format, such as those of a newer deployment, are skipped. */
-export function readAudit(
-  user: UserId,
-  page: { readonly limit: number; readonly cursor?: string | undefined },
-  { maxAgeDays }: Pick<AuditBounds, 'maxAgeDays'>,
-  now: Date,
-): Query<AuditPage> {
-  const newest = page.cursor === undefined ? '+' : `(${page.cursor}`;
-  const oldest = String(Math.max(0, now.getTime() - maxAgeDays * DAY_MS));
-  return query(
-    (pipeline) => pipeline.xrevrange(auditKey(user), newest, oldest, page.limit),
-    z.tuple([z.array(storedEntry)]).transform(
-      ([stored]): AuditPage => ({
-        entries: toEntries(stored),
-        nextCursor: stored.length < page.limit ? undefined : stored.at(-1)?.id,
-      }),
-    ),
-  );
+/**
+ * Records a refused call. Refusals of one hour with the same action, route, provider and outcome are one entry, which
+ * counts them: a caller who is refused again and again cannot fill the log.
+ */
+export function recordRefusal(user: UserId, entry: AuditEntry, bounds: AuditBounds, now: Date): Script {
+  const { action, route, provider, outcome } = entry;
+  const { count: _, since: __, ...fields } = entry;
+  return {
+    source: RECORD_REFUSAL,
+    keys: [refusalsKey(user), refusalGroupsKey(user)],
+    args: [
+      ...boundArgs(bounds, now),
+      ...[entry.time.slice(0, 'YYYY-MM-DDTHH'.length), String(REFUSAL_GROUPS_LIFETIME_SECONDS)],
+      ...[String(MAX_REFUSAL_GROUPS), [action, route, provider, outcome].join(' '), entry.time],
+      ...Object.entries(fields).flatMap(([name, value]) => [name, String(value ?? '')]),
+    ],
+  };
 }
 
-/** An id, then field names and values alternately. An empty value means null. */
-const storedEntry = z.tuple([z.string(), z.array(z.string())]).transform(([id, texts]) => {
-  const pairs = texts.flatMap((name, index) =>
-    index % 2 === 0 ? [[name, texts[index + 1] || null] as const] : [],
-  );
-  return { id, fields: Object.fromEntries(pairs) };
-});
+/** A group is stored as the id of its entry, the number of refusals, and the time of the first. */
+const RECORD_REFUSAL = `
+local refusals, groups = KEYS[1], KEYS[2]
+local maxEntries, oldestId, maxAgeMs = ARGV[1], ARGV[2], ARGV[3]
+local hour, lifetimeSeconds, maxGroups, group, time = ARGV[4], ARGV[5], tonumber(ARGV[6]), ARGV[7], ARGV[8]
+local firstField = 9
 
-/** An entry of another form, such as a newer deployment's, is left out. */
-function toEntries(stored: readonly z.infer<typeof storedEntry>[]): readonly AuditEntry[] {
-  return stored.flatMap(({ fields }) => auditEntry.safeParse(fields).data ?? []);
-}
-
-/** Every stored entry, also those past their age limit. */
-export const auditData: UserData = {
-  name: 'audit',
-  kvKeys: (user) => [auditKey(user)],
-  read: (user) =>
-    query(
-      (pipeline) => pipeline.xrevrange(auditKey(user), '+', '-', MAX_AUDIT_ENTRIES),
-      z.tuple([z.array(storedEntry)]).transform(([stored]) => toEntries(stored)),
-    ),
-};
+local storedHour = redis.call('HGET', groups, 'hour')
+if not storedHour or storedHour < hour or redis.call('HLEN', groups) > maxGroups then
+  redis.call('DEL', groups)
+  redis.call('HSET', groups, 'hour', hour)
+end
+local count, since, shownSince = 1, time, ''
+local former = redis.call('HGET', groups, group)
+if former then
+  local id, formerCount, firstTime = string.match(former, '^(%S+) (%d+) (%S+)$')
+  redis.call('XDEL', refusals, id)
+  count, since, shownSince = tonumber(formerCount) + 1, firstTime, firstTime
+end
+local fields = {unpack(ARGV, firstField)}
+for _, word in ipairs({'count', tostring(count), 'since', shownSince}) do fields[#fields + 1] = word end
+local id = redis.call('XADD', refusals, 'MAXLEN', maxEntries, '*', unpack(fields))
+redis.call('HSET', groups, group, id .. ' ' .. count .. ' ' .. since)
+redis.call('EXPIRE', groups, lifetimeSeconds)
+redis.call('XTRIM', refusals, 'MINID', oldestId)
+redis.call('PEXPIRE', refusals, maxAgeMs)
+return 1`;

@@ -1,6 +1,7 @@
 /**
  * Records one call: an entry in the user's audit log, its usage, and other deferred writes. All of it is written in
- * one KV request after the response. A failed write never fails the call.
+ * one KV request after the response, which also completes a call that the store has as begun. A failed write never fails
+ * the call.
  */
 import type { UserId } from '../identity/user-id.ts';
 import { deferredWrites } from '../kv/deferred-writes.ts';
@@ -17,7 +18,8 @@ import type { Metered } from '../usage/meter.ts';
 import { toModelName } from '../usage/model-name.ts';
 import { countUsage } from '../usage/usage-ledger.ts';
 import type { AuditAction, AuditEntry, AuditRoute } from './audit-entry.ts';
-import { type AuditBounds, appendAudit } from './audit-log.ts';
+import { type AuditBounds, appendAudit, recordRefusal } from './audit-log.ts';
+import { type BegunCall, completeCall } from './begun-calls.ts';
 
 type Facts = {
   readonly action?: AuditAction;
@@ -33,6 +35,10 @@ export type Journal = {
   readonly stages: Stages;
   /** Adds facts about the call. A later fact replaces an earlier one. */
   note(facts: Facts): void;
+  /** What is known of the call when it is admitted. */
+  describe(): BegunCall;
+  /** Records that the store has the call as begun. */
+  recordBegun(): void;
   /** Records that the operator's code received a key: one audit entry, and one call without token counts. */
   recordOpened(provider: ProviderId): void;
   /** Keeps a secret out of the log: a model name that contains it is not written. */
@@ -74,6 +80,8 @@ export function createJournals({
   return ({ user, requestId, stages, action }) => {
     const startedAt = clock();
     let facts: Facts = action === undefined ? {} : { action };
+    let hasBegun = false;
+    let wasSent = false;
     let isEnded = false;
     const opened: ProviderId[] = [];
     const secrets: Secret[] = [];
@@ -105,9 +113,22 @@ export function createJournals({
         model: modelOf(metered) ?? null,
         inputTokens: metered?.tokens?.input ?? null,
         outputTokens: metered?.tokens?.output ?? null,
+        count: 1,
+        since: null,
       };
       const providers = openedByCode();
       return providers.length === 0 ? [entry] : providers.map((provider) => ({ ...entry, provider }));
+    }
+
+    /** An entry of its own for what was done with a key; equal refusals share one. */
+    function writeEntries(outcome: Outcome, metered: Metered | undefined): readonly Script[] {
+      const entries = auditEntries(outcome, metered);
+      const [refused] = entries;
+      if (refused === undefined) return [];
+      const isRefusal = outcome.outcome !== 'ok' && !wasSent && openedByCode().length === 0;
+      return isRefusal
+        ? [recordRefusal(user, refused, bounds.audit, startedAt)]
+        : [appendAudit(user, entries, bounds.audit, startedAt)];
     }
 
     function usageCalls(metered: readonly Metered[]) {
@@ -124,15 +145,16 @@ export function createJournals({
     async function write(outcome: Outcome): Promise<void> {
       await responseReturned();
       const metered = await Promise.all(answers);
-      const entries = auditEntries(outcome, metered.at(-1));
       const calls = usageCalls(metered);
       const period = { at: startedAt, keepDays: bounds.usageMaxAgeDays };
       const scripts = [
+        // First: it stops the others when the user has been erased since the call began.
+        ...(hasBegun ? [completeCall(user, requestId)] : []),
         ...deferred,
-        ...(entries.length > 0 ? [appendAudit(user, entries, bounds.audit, startedAt)] : []),
+        ...writeEntries(outcome, metered.at(-1)),
         ...(calls.length > 0 ? [countUsage(user, calls, period)] : []),
       ];
-      if (scripts.length > 0) await kv.run(deferredWrites(await callStart(user, startedAt), scripts));
+      if (scripts.length > 0) await kv.run(deferredWrites(callStart(user, startedAt), scripts));
     }
 
     return {
@@ -140,10 +162,15 @@ export function createJournals({
       note(more) {
         facts = { ...facts, ...more };
       },
+      describe: () => ({ requestId, startedAt, route: facts.route }),
+      recordBegun() {
+        hasBegun = true;
+      },
       recordOpened: (provider) => void opened.push(provider),
       redact: (secret) => void secrets.push(secret),
       defer: (script) => void deferred.push(script),
       meter: (send) => async (request) => {
+        wasSent = true;
         const [answer, { meterAnswer }] = await Promise.all([
           stages.time('provider', () => send(request)),
           loadMeter(),

@@ -1,15 +1,30 @@
 /**
- * Admitting a call that uses a key: it counts against the rate limit, and against the daily limit of the key it will
- * use, in one script. Of any number of simultaneous calls exactly as many pass as the user allows.
+ * Admitting a call that uses a key, in one script: it counts against the rate limit, against the limit of simultaneous
+ * calls and against the daily limit of the key it will use, and is recorded as begun. Of any number of simultaneous
+ * calls exactly as many pass as the user allows.
  */
 import { z } from 'zod';
+import { type AuditBounds, usesKey } from '../audit/audit-log.ts';
+import {
+  BEGUN_FUNCTIONS,
+  type BegunCall,
+  begunKey,
+  describeBegun,
+  interruptionArgs,
+} from '../audit/begun-calls.ts';
+import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
+import { type CallStart, ERASED, unlessErased } from '../kv/erasure.ts';
 import { count, type Query, type Script, scriptQuery } from '../kv/query.ts';
-import { CALL_COUNTER_LIFETIME_SECONDS, DAY_COUNTER_LIFETIME_SECONDS } from '../limits.ts';
+import {
+  CALL_COUNTER_LIFETIME_SECONDS,
+  CONCURRENT_CALLS_RETRY_SECONDS,
+  DAY_COUNTER_LIFETIME_SECONDS,
+} from '../limits.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 import { recordsKey } from '../vault/records.ts';
 import type { KeyDecision } from './key-decision.ts';
-import type { CallCounts, RateWindow } from './rate-limit.ts';
+import { assertWithinRateLimit, type CallCounts, type RateWindow } from './rate-limit.ts';
 import { dayOf, guardsKey, splitModels, usedTodayKey } from './stored-guards.ts';
 
 export type WantedKey = {
@@ -29,48 +44,107 @@ export type WantedKey = {
  */
 export type Take = 'first' | 'each';
 
+export type UseLimits = {
+  readonly callsPerMinute: number;
+  readonly maxConcurrentCalls: number;
+};
+
 export type Admission = {
+  /** Why the call is refused, whatever its keys allow. It then counts for no key and has not begun. */
+  readonly refusal: 'erased' | 'rate' | 'concurrency' | undefined;
   readonly calls: CallCounts;
-  /** Empty when the call is over the rate limit; it then counts for no key. */
+  /** Empty when the call is refused. */
   readonly decisions: ReadonlyMap<ProviderId, KeyDecision>;
 };
 
+/** Whether the store has the call as begun: it has as soon as one key may be used. */
+export function hasBegun({ decisions }: Admission): boolean {
+  return [...decisions.values()].some(({ outcome }) => outcome === 'allowed');
+}
+
+/** `start`: when the call began, for the user's erasure. */
 export function admitUse(
   user: UserId,
   wanted: readonly WantedKey[],
   take: Take,
-  limit: { readonly callsPerMinute: number; readonly window: RateWindow; readonly now: Date },
+  {
+    call,
+    start,
+    window,
+    limits,
+    auditBounds,
+    now,
+  }: {
+    readonly call: BegunCall;
+    readonly start: CallStart;
+    readonly window: RateWindow;
+    readonly limits: UseLimits;
+    readonly auditBounds: AuditBounds;
+    readonly now: Date;
+  },
 ): Query<Admission> {
-  const { window, now } = limit;
   return scriptQuery(
-    {
+    unlessErased(start, {
       source: ADMIT,
-      keys: [window.currentKey, window.previousKey, recordsKey(user), guardsKey(user), usedTodayKey(user)],
+      keys: [
+        ...[window.currentKey, window.previousKey, recordsKey(user), guardsKey(user), usedTodayKey(user)],
+        ...[begunKey(user), usesKey(user)],
+      ],
       args: [
         ...[
-          String(limit.callsPerMinute),
+          String(limits.callsPerMinute),
           String(window.previousWeight),
           String(CALL_COUNTER_LIFETIME_SECONDS),
         ],
         ...[dayOf(now), String(now.getTime()), String(DAY_COUNTER_LIFETIME_SECONDS), take],
+        ...[String(limits.maxConcurrentCalls), call.requestId, describeBegun(call)],
+        ...interruptionArgs(auditBounds, now),
+        String(wanted.length),
         ...wanted.flatMap(({ provider, model, isInFile }) => [
           provider,
           model === null ? NO_MODEL : (model ?? ''),
           isInFile ? '1' : '',
         ]),
       ],
-    },
-    z
-      .tuple([count, count, z.array(decision)])
-      .refine(([, , decisions]) => decisions.length === 0 || decisions.length === wanted.length)
-      .transform(([current, previous, decisions]): Admission => {
-        const decided = wanted.flatMap(({ provider }, index) => {
-          const found = decisions[index];
-          return found === undefined ? [] : [[provider, found] as const];
-        });
-        return { calls: { current, previous }, decisions: new Map(decided) };
-      }),
+    }),
+    z.union([
+      z
+        .literal(ERASED)
+        .transform((): Admission => ({ refusal: 'erased', calls: NO_CALLS, decisions: new Map() })),
+      z
+        .tuple([z.enum(['rate', 'concurrency', 'none']), count, count, z.array(decision)])
+        .refine(([refusal, , , decisions]) => decisions.length === (refusal === 'none' ? wanted.length : 0))
+        .transform(([refusal, current, previous, decisions]): Admission => {
+          const decided = wanted.flatMap(({ provider }, index) => {
+            const found = decisions[index];
+            return found === undefined ? [] : [[provider, found] as const];
+          });
+          return {
+            refusal: refusal === 'none' ? undefined : refusal,
+            calls: { current, previous },
+            decisions: new Map(decided),
+          };
+        }),
+    ]),
   );
+}
+
+const NO_CALLS: CallCounts = { current: 0, previous: 0 };
+
+/**
+ * Refuses a call that the script has refused.
+ *
+ * @throws Problem `account_erased`, `rate_limited` with `Retry-After` and the `RateLimit` fields, `too_many_calls` with
+ *   `Retry-After`.
+ */
+export function assertAdmitted({ refusal, calls }: Admission, window: RateWindow, limits: UseLimits): void {
+  if (refusal === 'erased') throw new Problem('account_erased');
+  assertWithinRateLimit(calls, window, limits.callsPerMinute);
+  if (refusal === undefined) return;
+  throw new Problem('too_many_calls', {
+    detail: `${limits.maxConcurrentCalls} of your calls are in progress. The provider was not called. Wait until one of them has ended.`,
+    headers: { 'retry-after': String(CONCURRENT_CALLS_RETRY_SECONDS) },
+  });
 }
 
 /** Not the name of a model: those begin with a letter or a digit. */
@@ -99,17 +173,27 @@ const decision = z.union([
     ),
 ]);
 
-/** A day that has begun does not end again when a call comes from an instance with a slower clock. */
+/**
+ * The order of judgement: rate limit, calls in progress, guards. A refusal writes nothing but the counter of calls. A
+ * day that has begun does not end again when a call comes from an instance with a slower clock.
+ */
 const ADMIT = `
 local currentCalls, previousCalls, records, guards, usedToday = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local begun, uses = KEYS[6], KEYS[7]
 local callsPerMinute, previousWeight, counterLifetime = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3]
-local today, nowMs, dayLifetime, take = ARGV[4], tonumber(ARGV[5]), ARGV[6], ARGV[7]
-local firstWanted, wordsPerWanted = 8, 3
+local today, now, dayLifetime, take = ARGV[4], ARGV[5], ARGV[6], ARGV[7]
+local maxConcurrentCalls, requestId, thisCall = tonumber(ARGV[8]), ARGV[9], ARGV[10]
+${BEGUN_FUNCTIONS}
+local bounds = readBounds(11)
+local wantedCount, firstWanted, wordsPerWanted = tonumber(ARGV[16]), 17, 3
 
 local current = redis.call('INCR', currentCalls)
 redis.call('EXPIRE', currentCalls, counterLifetime)
 local previous = tonumber(redis.call('GET', previousCalls) or '0')
-if previous * previousWeight + current > callsPerMinute then return {current, previous, {}} end
+if previous * previousWeight + current > callsPerMinute then return {'rate', current, previous, {}} end
+
+local inProgress, expired, moved = readBegun(begun, now, bounds.maxCallMs)
+if inProgress >= maxConcurrentCalls then return {'concurrency', current, previous, {}} end
 
 local takesFirst = take == 'first'
 local isGuarded = redis.call('EXISTS', guards) == 1
@@ -118,11 +202,18 @@ for _, provider in ipairs(redis.call('HKEYS', records)) do isStored[provider] = 
 
 local function callsToday(provider)
   local day = redis.call('HGET', usedToday, 'day')
+  if not day or day < today then return 0 end
+  return tonumber(redis.call('HGET', usedToday, provider) or '0')
+end
+
+local function countToday(provider)
+  local day = redis.call('HGET', usedToday, 'day')
   if not day or day < today then
     redis.call('DEL', usedToday)
     redis.call('HSET', usedToday, 'day', today)
   end
-  return tonumber(redis.call('HGET', usedToday, provider) or '0')
+  redis.call('HINCRBY', usedToday, provider, 1)
+  redis.call('EXPIRE', usedToday, dayLifetime)
 end
 
 local function decide(provider, model)
@@ -135,30 +226,33 @@ local function decide(provider, model)
   end
   models, perDay = models or '', perDay or ''
   if paused then return {'paused', models, perDay, 0} end
-  if expiresAt and tonumber(expiresAt) <= nowMs then return {'expired', models, perDay, 0} end
+  if expiresAt and tonumber(expiresAt) <= tonumber(now) then return {'expired', models, perDay, 0} end
   if models ~= '' and model ~= '' and not string.find(' ' .. models .. ' ', ' ' .. model .. ' ', 1, true) then
     return {'model', models, perDay, 0}
   end
   if not takesFirst and perDay == '' then return {'allowed', models, perDay, 0} end
-  local used = callsToday(provider)
-  if perDay ~= '' and used >= tonumber(perDay) then return {'used', models, perDay, 0} end
-  redis.call('HINCRBY', usedToday, provider, 1)
-  redis.call('EXPIRE', usedToday, dayLifetime)
+  if perDay ~= '' and callsToday(provider) >= tonumber(perDay) then return {'used', models, perDay, 0} end
+  countToday(provider)
   return {'allowed', models, perDay, 1}
 end
 
 local decisions = {}
-local isTaken = false
-for i = firstWanted, #ARGV, wordsPerWanted do
+local taken
+for i = firstWanted, firstWanted + (wantedCount - 1) * wordsPerWanted, wordsPerWanted do
   local provider, model, isInFile = ARGV[i], ARGV[i + 1], ARGV[i + 2] == '1'
   local decision = {'missing'}
-  if (isInFile or isStored[provider]) and not (takesFirst and isTaken) then
+  if (isInFile or isStored[provider]) and not (takesFirst and taken) then
     decision = decide(provider, model)
-    isTaken = isTaken or decision[1] == 'allowed'
+    if decision[1] == 'allowed' then taken = takesFirst and provider or '-' end
   end
   decisions[#decisions + 1] = decision
 end
-return {current, previous, decisions}`;
+if taken then
+  moveInterrupted(begun, uses, now, expired, moved, bounds)
+  redis.call('HSET', begun, requestId, thisCall .. ' ' .. taken)
+  redis.call('EXPIRE', begun, bounds.lifetimeSeconds)
+end
+return {'none', current, previous, decisions}`;
 
 /** Takes this call off the daily counts of keys for which it was counted and which it did not use. */
 export function uncountUnused(user: UserId, providers: readonly ProviderId[], now: Date): Script {

@@ -20,7 +20,7 @@ export const GET = userRoute({}, async ({ app, user }) => {
  * @throws Problem `rate_limited`, `store_unavailable`; in local mode `env_file_refused` and `env_file_busy`.
  */
 export const DELETE = userRoute({}, async ({ app, user }) => {
-  const erasures = await app.admit(user, countErasures(await callStart(user, app.clock())));
+  const erasures = await app.admit(user, countErasures(callStart(user, app.clock())));
   if (erasures >= MAX_ERASURES) {
     throw new Problem('rate_limited', {
       reason: 'erasures_in_a_row',

@@ -54,7 +54,7 @@ export const PUT = userRoute({ body: saveKeyBody, audit: 'save' }, async (call) 
   const { app, user, journal } = call;
   const provider = requireProvider(call.params.provider);
   const key = new Secret(call.body.key);
-  const start = await callStart(user, app.clock());
+  const start = callStart(user, app.clock());
   const deletions = await admitCheck(app, user, readDeletions(user, provider.id));
   // Before the provider is called: a deployment that cannot seal must not check keys.
   const ring = await app.ring();

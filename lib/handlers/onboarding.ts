@@ -19,7 +19,7 @@ import { type Records, readRecords } from '../vault/records.ts';
 /** The user's session. A session that does not exist starts now. */
 export const GET = userRoute({}, async ({ app, user }) => {
   const { steps, requiredProviders } = app.config.onboarding;
-  const start = await callStart(user, app.clock());
+  const start = callStart(user, app.clock());
   const session = await app.admitWrite(user, startSession(user, stepIds(app), start));
   return json(describeSession(steps, requiredProviders, session));
 });
@@ -35,7 +35,7 @@ export const GET = userRoute({}, async ({ app, user }) => {
 export const PATCH = userRoute({ body: onboardingPatch }, async ({ app, user, body: patch }) => {
   const { steps, requiredProviders } = app.config.onboarding;
   const needsKeys = patch.step === API_KEYS_STEP && patch.status === 'completed';
-  const start = await callStart(user, app.clock());
+  const start = callStart(user, app.clock());
   const current = combineQueries(
     readSession(user, stepIds(app), start),
     needsKeys ? readRecords(user, usefulProviders(app)) : emptyQuery,

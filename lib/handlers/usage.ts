@@ -23,7 +23,7 @@ const usageQuery = z
 /** The rows of the requested days, as lib/usage/usage-report.ts describes them. */
 export const GET = userRoute({ query: usageQuery }, async ({ app, user, query }) => {
   const range = toRange(query, app.clock());
-  const rows = await app.admit(user, readUsage(user, range.from, range.to));
+  const rows = await readUsage(app.kv, user, [range.from, range.to], (first) => app.admit(user, first));
   return json(describeUsage(range, rows, app.config.usage.prices));
 });
 

@@ -6,7 +6,7 @@ import { emptyQuery } from '../kv/query.ts';
 import { MAX_JSON_BYTES } from '../limits.ts';
 import { findProvider, type Provider } from '../providers/catalogue.ts';
 import { refusalCode } from '../providers/provider-refusal.ts';
-import type { Call, PathParams, UserCall } from './call.ts';
+import type { App, Call, PathParams, UserCall } from './call.ts';
 import { parseInput, readJson } from './json.ts';
 
 export const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
@@ -39,18 +39,20 @@ export function userRoute<Body = undefined, Query = undefined>(
   handle: (call: UserCall<Body, Query>) => Promise<Response>,
 ): Route {
   return async (call) => {
-    const { app, request, requestId, stages, params } = call;
+    const { request, requestId, stages, params } = call;
+    const { app, isCounted } = countingApp(call.app);
     const user = await stages.time('verify', () => app.authenticate(request, input.tokenHeader?.(params)));
     const journal = await app.openJournal({ user, requestId, stages, action: input.audit });
     const provider = findProvider(params.provider ?? '');
     if (provider !== undefined) journal.note({ provider: provider.id });
     try {
-      const { query, body } = await parseRequest(request, input).catch(async (error: unknown) => {
-        // An invalid request counts against the rate limit too. Valid ones are counted in the same KV request as their query.
-        await app.admit(user, emptyQuery);
-        throw error;
-      });
-      const response = await handle({ ...call, user, journal, query, body });
+      const response = await parseRequest(request, input)
+        .then(({ query, body }) => handle({ ...call, app, user, journal, query, body }))
+        .catch(async (error: unknown) => {
+          // Every call of a verified user counts once. Most are counted in the KV request that begins their work.
+          if (!isCounted()) await app.admit(user, emptyQuery);
+          throw error;
+        });
       journal.end({ status: response.status, outcome: outcomeOf(response) });
       return response;
     } catch (error) {
@@ -59,6 +61,22 @@ export function userRoute<Body = undefined, Query = undefined>(
       throw error;
     }
   };
+}
+
+/** The app, and whether it has been asked to count this call. */
+function countingApp(app: App): { readonly app: App; readonly isCounted: () => boolean } {
+  let counted = false;
+  const count = () => {
+    counted = true;
+    return app;
+  };
+  const counting: App = {
+    ...app,
+    admit: (user, query) => count().admit(user, query),
+    admitWrite: (user, write) => count().admitWrite(user, write),
+    openKeys: (user, providers, use) => count().openKeys(user, providers, use),
+  };
+  return { app: counting, isCounted: () => counted };
 }
 
 /** The outcome for the audit log. A forwarded provider error gets the code that our own routes would return. */

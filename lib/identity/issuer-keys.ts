@@ -18,7 +18,7 @@ import {
 import { log } from '../log.ts';
 import { readWithLimit } from '../outgoing/read-with-limit.ts';
 import { type Send, SendError } from '../outgoing/send.ts';
-import { isShortRsa } from './public-key.ts';
+import { isWeakRsa } from './public-key.ts';
 import { invalidToken } from './token-policy.ts';
 
 type FetchedKeys = {
@@ -111,7 +111,7 @@ export function createIssuerKeys(
 
   return async (header, token) => {
     const key = await find(header, token);
-    if (isShortRsa(key)) throw invalidToken('token_key_weak');
+    if (isWeakRsa(key)) throw invalidToken('token_key_weak');
     return key;
   };
 }

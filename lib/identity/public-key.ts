@@ -39,7 +39,8 @@ export async function createPublicKey(
     return fresh;
   };
   const key = await Promise.any((jwk?.alg === undefined ? SAMPLE_ALGORITHMS : [jwk.alg]).map(importFor));
-  if (isShortRsa(key)) throw new Error(`RSA keys need ${MIN_RSA_BITS} bits or more`);
+  if (isWeakRsa(key))
+    throw new Error(`RSA keys need ${MIN_RSA_BITS} bits or more, and another exponent than 1`);
   return ({ alg }) => {
     if (jwk?.alg !== undefined && jwk.alg !== alg)
       throw new errors.JOSEAlgNotAllowed('Not the alg of the JWK.');
@@ -47,9 +48,15 @@ export async function createPublicKey(
   };
 }
 
-/** Whether a key is RSA and too short. jose refuses such a key too, but does not say so. */
-export function isShortRsa(key: KeyInput): boolean {
+/**
+ * Whether a key is RSA and too short, or has the exponent 1, with which anybody can make a signature that verifies. jose
+ * refuses a short key too, but does not say so.
+ */
+export function isWeakRsa(key: KeyInput): boolean {
   const algorithm = 'algorithm' in key ? key.algorithm : undefined;
-  if (typeof algorithm !== 'object' || algorithm === null || !('modulusLength' in algorithm)) return false;
-  return Number(algorithm.modulusLength) < MIN_RSA_BITS;
+  if (typeof algorithm !== 'object' || algorithm === null) return false;
+  if (!('modulusLength' in algorithm && 'publicExponent' in algorithm)) return false;
+  const { modulusLength, publicExponent } = algorithm;
+  const isOne = publicExponent instanceof Uint8Array && /^0*1$/.test(publicExponent.join(''));
+  return Number(modulusLength) < MIN_RSA_BITS || isOne;
 }

@@ -92,6 +92,8 @@ function reasonOf(error: unknown): Reason {
     return CLAIM_REASONS.get(error.claim) ?? 'token_claim_malformed';
   }
   if (error instanceof errors.JWSSignatureVerificationFailed) return 'token_signature_wrong';
+  // The signature is right, and what it signs is no JSON object.
+  if (error instanceof errors.JWTInvalid) return 'token_payload_malformed';
   if (error instanceof errors.JOSEAlgNotAllowed) return 'token_algorithm_refused';
   if (error instanceof errors.JOSENotSupported) return 'token_algorithm_refused';
   if (error instanceof errors.JWKSNoMatchingKey) return 'token_key_unknown';

@@ -2,12 +2,22 @@
  * One call's use of a user's keys. One KV request admits the call and fetches the sealed keys. A key is opened on demand,
  * for its owner, and is not kept after the call.
  */
+import type { AuditBounds } from '../audit/audit-log.ts';
+import { forgetCall } from '../audit/begun-calls.ts';
 import type { Journal } from '../audit/journal.ts';
 import { Problem } from '../errors.ts';
-import { admitUse, type Take, uncountUnused } from '../guards/admission.ts';
+import {
+  admitUse,
+  assertAdmitted,
+  hasBegun,
+  type Take,
+  type UseLimits,
+  uncountUnused,
+} from '../guards/admission.ts';
 import { guardRefusal } from '../guards/key-decision.ts';
-import { assertWithinRateLimit, rateWindow } from '../guards/rate-limit.ts';
+import { rateWindow } from '../guards/rate-limit.ts';
 import type { UserId } from '../identity/user-id.ts';
+import { callStart } from '../kv/erasure.ts';
 import type { Kv } from '../kv/kv.ts';
 import { assertMoved, hasLegacyData } from '../kv/legacy-data.ts';
 import { combineQueries } from '../kv/query.ts';
@@ -46,7 +56,8 @@ export type KeyScopeParts = {
   readonly ring: KeyRing;
   /** In local mode only. */
   readonly localKeys: LocalKeys | undefined;
-  readonly callsPerMinute: number;
+  readonly limits: UseLimits;
+  readonly auditBounds: AuditBounds;
   readonly basePath: string;
   readonly clock: () => Date;
 };
@@ -61,12 +72,13 @@ export type KeyUse = {
 };
 
 /**
- * Admits the call and opens a scope for the keys of these providers.
+ * Admits the call and opens a scope for the keys of these providers. If one of them may be used, the store has the call
+ * as begun from then on, and the journal completes it.
  *
- * @throws Problem `rate_limited`, `store_outdated`, `store_unavailable`.
+ * @throws Problem `account_erased`, `rate_limited`, `too_many_calls`, `store_outdated`, `store_unavailable`.
  */
 export async function openKeyScope(
-  { kv, ring, localKeys, callsPerMinute, basePath, clock }: KeyScopeParts,
+  { kv, ring, localKeys, limits, auditBounds, basePath, clock }: KeyScopeParts,
   user: UserId,
   providers: readonly ProviderId[],
   { journal, take = 'each', modelFor = () => undefined }: KeyUse,
@@ -80,16 +92,26 @@ export async function openKeyScope(
     model: modelFor(provider),
     isInFile: fileKeys?.has(provider) ?? false,
   }));
-  const [{ calls, decisions }, isLegacy, records] = await journal.stages.time('kv', () =>
-    kv.run(
-      combineQueries(
-        admitUse(user, wanted, take, { callsPerMinute, window, now }),
-        hasLegacyData(user),
-        readRecords(user, providers),
+  const call = journal.describe();
+  const start = callStart(user, call.startedAt);
+  const [admission, isLegacy, records] = await journal.stages
+    .time('kv', () =>
+      kv.run(
+        combineQueries(
+          admitUse(user, wanted, take, { call, start, window, limits, auditBounds, now }),
+          hasLegacyData(user),
+          readRecords(user, providers),
+        ),
       ),
-    ),
-  );
-  assertWithinRateLimit(calls, window, callsPerMinute);
+    )
+    .catch((error: unknown) => {
+      // The store may have the call as begun, and only its answer was lost.
+      journal.defer(forgetCall(user, call.requestId));
+      throw error;
+    });
+  assertAdmitted(admission, window, limits);
+  if (hasBegun(admission)) journal.recordBegun();
+  const { decisions } = admission;
   assertMoved(isLegacy);
 
   let isOpen = true;

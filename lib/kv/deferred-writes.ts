@@ -1,13 +1,15 @@
 /** Writes about a user that happen after their call was answered. */
-import { type CallStart, STOP_IF_ERASED } from './erasure.ts';
+import { type CallStart, ERASED, STOP_IF_ERASED } from './erasure.ts';
 import { count, type Query, type Script, scriptQuery } from './query.ts';
 
 /**
- * Runs the scripts as one command: all of them or none. None runs when the user was erased since the call began.
- * A script has at most a few thousand keys and arguments.
+ * Runs the scripts as one command. None runs when the user was erased since the call began. A script that returns
+ * `ERASED` stops those after it. A script has at most a few thousand keys and arguments.
  */
 export function deferredWrites(start: CallStart, scripts: readonly Script[]): Query<unknown> {
-  const parts = scripts.map(({ source }) => `run(function(KEYS, ARGV)\n${source}\nend)`);
+  const parts = scripts.map(
+    ({ source }) => `if run(function(KEYS, ARGV)\n${source}\nend) == ${ERASED} then return ${ERASED} end`,
+  );
   return scriptQuery(
     {
       source: [STOP_IF_ERASED, RUN_PART, ...parts, 'return 1'].join('\n'),
@@ -30,7 +32,8 @@ local nextKey, nextArgument = 1, 1
 local function run(part)
   local keyCount, argumentCount = tonumber(ARGV[nextArgument]), tonumber(ARGV[nextArgument + 1])
   local first = nextArgument + 2
-  part({unpack(KEYS, nextKey, nextKey + keyCount - 1)}, {unpack(ARGV, first, first + argumentCount - 1)})
+  local result = part({unpack(KEYS, nextKey, nextKey + keyCount - 1)}, {unpack(ARGV, first, first + argumentCount - 1)})
   nextKey = nextKey + keyCount
   nextArgument = first + argumentCount
+  return result
 end`;

@@ -1,10 +1,12 @@
 /**
- * Erases a user. A mark of the erasure is kept for 15 minutes, so that calls that were in progress write nothing about the
- * user afterwards. The mark does not identify the user: it is a digest of the user's id, with a time.
+ * Erases a user. A mark of the erasure is kept for 15 minutes under the user's id, so that calls that were in progress
+ * write nothing about the user afterwards.
  */
 import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
 import { ERASURE_MARK_LIFETIME_SECONDS } from '../limits.ts';
+import { ownerKey } from './key-names.ts';
+import type { Kv } from './kv.ts';
 import { count, optionalCounter, type Query, query, type Script } from './query.ts';
 
 /** One kind of data that the store holds about a user. lib/account/account-data.ts lists every kind. */
@@ -13,9 +15,16 @@ export type UserData = {
   readonly name: string;
   /** Every KV key it can be stored under at that time, whether the key exists or not. */
   kvKeys(user: UserId, now: Date): readonly string[];
-  /** What is stored, without any key of a provider. Reads only: it creates nothing. */
-  read(user: UserId, now: Date): Query<unknown>;
-};
+} & (
+  | {
+      /** What is stored, without any key of a provider. Reads only: it creates nothing. */
+      read(user: UserId, now: Date): Query<unknown>;
+    }
+  | {
+      /** The same, where one answer of the store could be too large. */
+      readInParts(kv: Kv, user: UserId, now: Date): Promise<unknown>;
+    }
+);
 
 /** When a call began, for scripts that must not write after an erasure. */
 export type CallStart = {
@@ -26,10 +35,8 @@ export type CallStart = {
 };
 
 /** Must be made when a call begins, before it reads or waits for anything. */
-export async function callStart(user: UserId, now: Date): Promise<CallStart> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(`userkeys/erased/1/${user}`));
-  const hex = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
-  return { markKey: `userkeys:erased:${hex}`, atMs: now.getTime() };
+export function callStart(user: UserId, now: Date): CallStart {
+  return { markKey: ownerKey(user, 'erased'), atMs: now.getTime() };
 }
 
 /** What a script returns when it was stopped because the user had been erased. */

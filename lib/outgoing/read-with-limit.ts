@@ -10,13 +10,17 @@ import { SendError } from './send.ts';
 export async function readWithLimit(
   body: ReadableStream<Uint8Array>,
   maxBytes: number,
-  maxMs: number = Number.POSITIVE_INFINITY,
+  maxMs?: number,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const { bytes, isWhole } = await readBeginning(body, maxBytes, maxMs);
   return isWhole ? bytes : undefined;
 }
 
-/** Returns the first `maxBytes` of the body, and whether that is all of it. The rest is not read. Throws as above. */
+/**
+ * Returns the first `maxBytes` of the body, and whether that is all of it. The rest is not read.
+ *
+ * @throws SendError `timeout`, as `readWithLimit` does.
+ */
 export async function readBeginning(
   body: ReadableStream<Uint8Array>,
   maxBytes: number,

@@ -155,11 +155,12 @@ async function enterInAudit(
     outcome: 'ok',
     durationMs: 0,
     ...{ route: null, status: null, requestId: null, model: null, inputTokens: null, outputTokens: null },
+    ...{ count: 1, since: null },
   } as const;
-  const writes = resealed.map(async ({ found: { user }, provider }) =>
-    deferredWrites(await callStart(user, at), [appendAudit(user, [{ ...entry, provider }], bounds, at)]),
+  const writes = resealed.map(({ found: { user }, provider }) =>
+    deferredWrites(callStart(user, at), [appendAudit(user, [{ ...entry, provider }], bounds, at)]),
   );
-  await kv.run(combineQueries(...(await Promise.all(writes)))).catch(() => undefined);
+  await kv.run(combineQueries(...writes)).catch(() => undefined);
 }
 
 /** The same records as they are now. A record that was deleted is absent. */

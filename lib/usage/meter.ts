@@ -23,15 +23,15 @@ export type { Metered } from './token-figures.ts';
 
 /**
  * Returns the answer with a new body, which must be read instead of the given one, and what the answer reports.
- * `metered` resolves when the body has ended, has failed or was cancelled. Returns undefined if the answer is a failure
- * or neither JSON nor server-sent events.
+ * `metered` resolves when the body has ended, has failed or was cancelled. An answer that is neither JSON nor server-sent
+ * events reports nothing. Returns undefined if the answer is a failure: those are read before they are passed on.
  */
 export function meterAnswer(
   answer: Answer,
   signal?: AbortSignal,
 ): { readonly answer: Answer; readonly metered: Promise<Metered> } | undefined {
-  const reader = answer.status >= 200 && answer.status < 300 ? createReader(answer.headers) : undefined;
-  if (reader === undefined) return undefined;
+  if (answer.status < 200 || answer.status >= 300) return undefined;
+  const reader = createReader(answer.headers) ?? UNREAD;
   let finish = (_isComplete: boolean) => {};
   const metered = new Promise<Metered>((resolve) => {
     const onAbort = () => finish(false);
@@ -52,6 +52,8 @@ type Reader = {
   /** How many chunks may be read before the caller reads them. */
   readonly readAhead: number;
 };
+
+const UNREAD: Reader = { readAhead: 0, feed() {}, end: () => ({ tokens: undefined, model: undefined }) };
 
 function createReader(headers: Headers): Reader | undefined {
   if ((headers.get('content-encoding') ?? 'identity') !== 'identity') return undefined;

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
 import type { UserData } from '../kv/erasure.ts';
 import { ownerKey } from '../kv/key-names.ts';
+import type { Kv } from '../kv/kv.ts';
 import { fieldsOfHash, type Query, query, type Script } from '../kv/query.ts';
 import { DAY_SECONDS, MAX_USAGE_FIELDS, MAX_USAGE_MONTHS } from '../limits.ts';
 import { findProvider, type ProviderId } from '../providers/catalogue.ts';
@@ -59,40 +60,53 @@ export function countUsage(
 }
 
 /**
- * Provider ids and model names contain no white space, so it separates the parts of a field name. A counter stops at
- * 2^53 - 1, the largest number that JavaScript reads exactly; beyond 2^63 the store would refuse the whole write.
+ * Provider ids and model names contain no white space, so it separates the parts of a field name. A full month takes no
+ * field but those of calls without a model, so its size is bounded. A counter stops at 2^53 - 1, the largest number that
+ * JavaScript reads exactly; beyond 2^63 the store would refuse the whole write.
  */
 const ADD = `
 local month = KEYS[1]
 local maxFields, lifetimeSeconds = tonumber(ARGV[1]), ARGV[2]
 local isFull = redis.call('HLEN', month) >= maxFields
+local function rowOf(i) return ARGV[i] .. ' ' .. ARGV[i + 1] .. ' ' end
+local isRefused = {}
+if isFull then
+  for i = 3, #ARGV, 4 do
+    if redis.call('HEXISTS', month, rowOf(i) .. ARGV[i + 2]) == 0 then isRefused[rowOf(i)] = true end
+  end
+end
 for i = 3, #ARGV, 4 do
-  local dayAndProvider, model, counter, amount = ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3]
-  local row = dayAndProvider .. ' ' .. model .. ' '
-  if isFull and redis.call('HEXISTS', month, row .. 'calls') == 0 then row = dayAndProvider .. ' ${NO_MODEL} ' end
+  local row, counter, amount = rowOf(i), ARGV[i + 2], ARGV[i + 3]
+  if isRefused[row] then row = ARGV[i] .. ' ${NO_MODEL} ' end
   local total = redis.call('HINCRBY', month, row .. counter, amount)
   if total > ${Number.MAX_SAFE_INTEGER} then redis.call('HSET', month, row .. counter, '${Number.MAX_SAFE_INTEGER}') end
 end
 redis.call('EXPIRE', month, lifetimeSeconds)
 return 1`;
 
-/** The rows from `from` to `to`, both included, oldest first. */
-export function readUsage(user: UserId, from: string, to: string): Query<readonly UsageRow[]> {
-  const months = monthsBetween(from, to);
+/** The rows of one month, such as `2026-11`, oldest first. */
+function readMonth(user: UserId, month: string): Query<readonly UsageRow[]> {
   return query(
-    (pipeline) => {
-      for (const month of months) pipeline.hgetall(usageKey(month, user));
-    },
-    z
-      .array(fieldsOfHash)
-      .length(months.length)
-      .transform((hashes) =>
-        hashes
-          .flatMap((fields, index) => toRows(months[index] ?? '', fields))
-          .filter(({ day }) => day >= from && day <= to)
-          .sort(byDay),
-      ),
+    (pipeline) => pipeline.hgetall(usageKey(month, user)),
+    z.tuple([fieldsOfHash]).transform(([fields]) => sortRows(toRows(month, fields))),
   );
+}
+
+/**
+ * The rows from `from` to `to`, both included, oldest first. One request a month, because a year can be more than one
+ * answer of the store may hold. `runFirst` runs the first of them.
+ */
+export async function readUsage(
+  kv: Kv,
+  user: UserId,
+  [from, to]: readonly [from: string, to: string],
+  runFirst: Kv['run'] = kv.run,
+): Promise<readonly UsageRow[]> {
+  const rows: UsageRow[] = [];
+  for (const [index, month] of monthsBetween(from, to).entries()) {
+    rows.push(...(await (index === 0 ? runFirst : kv.run)(readMonth(user, month))));
+  }
+  return rows.filter(({ day }) => day >= from && day <= to);
 }
 
 /** Skips fields that this version does not know, such as those of a newer deployment. */
@@ -120,9 +134,12 @@ const NO_CALLS: UsageCounts = {
   cacheWrite: 0,
 };
 
-function byDay(a: UsageRow, b: UsageRow): number {
-  const [left, right] = [a, b].map(({ day, provider, model }) => `${day} ${provider} ${model ?? ''}`);
-  return (left ?? '') < (right ?? '') ? -1 : 1;
+/** By day, provider and model. The texts to compare are made once, because a month can have thousands of rows. */
+function sortRows(rows: readonly UsageRow[]): readonly UsageRow[] {
+  return rows
+    .map((row) => ({ row, text: `${row.day} ${row.provider} ${row.model ?? ''}` }))
+    .sort((left, right) => (left.text < right.text ? -1 : 1))
+    .map(({ row }) => row);
 }
 
 function monthsBetween(from: string, to: string): readonly string[] {
@@ -154,8 +171,8 @@ function lastMonths(now: Date): readonly string[] {
 export const usageData: UserData = {
   name: 'usage',
   kvKeys: (user, now) => lastMonths(now).map((month) => usageKey(month, user)),
-  read(user, now) {
+  async readInParts(kv, user, now) {
     const months = lastMonths(now);
-    return readUsage(user, `${months.at(-1)}-01`, `${months[0]}-31`);
+    return readUsage(kv, user, [`${months.at(-1)}-01`, `${months[0]}-31`]);
   },
 };

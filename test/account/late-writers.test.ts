@@ -9,7 +9,7 @@ import { call, type HandlerModule } from '../support/call.ts';
 import { holdAnswer } from '../support/hold-answer.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 import { kvKey, userId } from '../support/user-ids.ts';
-import { dumpStore } from './store-dump.ts';
+import { dumpStore, findTraces } from './store-dump.ts';
 
 let world: World;
 let account: HandlerModule;
@@ -36,7 +36,7 @@ async function newUser(): Promise<void> {
 const save = () => call(key, '/api/keys/openai', { method: 'PUT', token, json: { key: newProviderKey() } });
 const erase = async () =>
   expect((await call(account, '/api/account', { method: 'DELETE', token })).status).toBe(204);
-const traces = async () => (await dumpStore(world.kv)).filter((line) => line.includes(sub));
+const traces = () => findTraces(world.kv, sub);
 
 test.each([
   ['a first key', false],
@@ -82,7 +82,7 @@ test('a call that is answered after the erasure records nothing', async () => {
   // A later call of another user has been recorded by then, so this call would have been too.
   const other = `other-${count}`;
   await call(proxy, '/api/proxy/openai/v1/models', { token: await world.tokenFor(other) });
-  await expect.poll(async () => (await dumpStore(world.kv)).join()).toContain(kvKey('audit', other));
+  await expect.poll(async () => (await dumpStore(world.kv)).join()).toContain(kvKey('refusals', other));
   expect(await traces()).toEqual([]);
 });
 
@@ -91,9 +91,9 @@ test('a deferred write succeeds for a call that began after the erasure, but not
   const kv = connect(world.kv);
   const store = createClient({ url: world.kv.url, token: world.kv.token });
   const user = userId(sub);
-  const write = async (beganAt: Date) =>
+  const write = (beganAt: Date) =>
     kv.run(
-      deferredWrites(await callStart(user, beganAt), [
+      deferredWrites(callStart(user, beganAt), [
         {
           source: `redis.call('RPUSH', KEYS[1], ARGV[1]) return 1`,
           keys: [kvKey('notes', sub)],

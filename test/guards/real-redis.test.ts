@@ -42,7 +42,10 @@ describe.skipIf(!redisServerInstalled())('on redis-server', () => {
       const { rows } = await (await call(modules.usage, '/api/usage', { token })).json();
       expect(rows).toMatchObject([{ model: 'gpt-a', calls: 30, inputTokens: 90, outputTokens: 150 }]);
       const { entries } = await (await call(modules.audit, '/api/audit?limit=1000', { token })).json();
-      expect(entries).toHaveLength(202);
+      expect(entries).toHaveLength(33);
+      expect(entries).toContainEqual(
+        expect.objectContaining({ outcome: 'daily_limit_reached', count: 170, since: expect.any(String) }),
+      );
     });
   });
 

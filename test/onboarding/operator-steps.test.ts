@@ -182,7 +182,7 @@ describe('a step based on an outdated session', () => {
 
   async function openSession() {
     const { app, user, startOver } = await openApp({});
-    const start = await callStart(user, new Date());
+    const start = callStart(user, new Date());
     return {
       app,
       user,

@@ -71,6 +71,7 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
     // For processes that get this environment and no other variable.
     ...compileCache(),
     RATE_LIMIT_PER_MINUTE: '1000000',
+    MAX_CONCURRENT_CALLS: '1000',
     CRON_SECRET: randomBytes(24).toString('base64url'),
     // In local mode keys are written here instead of into the project.
     ENV_FILE: join(directory, '.env'),

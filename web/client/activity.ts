@@ -78,11 +78,13 @@ function parseAuditEntry(value: unknown): AuditEntry {
     provider: nullable(fields.provider, parseString),
     outcome: parseString(fields.outcome),
     status: nullable(fields.status, parseInteger),
-    durationMs: parseInteger(fields.durationMs),
+    durationMs: nullable(fields.durationMs, parseInteger),
     requestId: nullable(fields.requestId, parseString),
     model: nullable(fields.model, parseString),
     inputTokens: nullable(fields.inputTokens, parseInteger),
     outputTokens: nullable(fields.outputTokens, parseInteger),
+    count: parseInteger(fields.count),
+    since: nullable(fields.since, parseString),
   };
 }
 

@@ -30,6 +30,8 @@ const REASONS = new Map<string, string>([
   ['model_not_allowed', 'the model is not allowed'],
   ['daily_limit_reached', 'the daily limit is reached'],
   ['rate_limited', 'too many calls in one minute'],
+  ['too_many_calls', 'too many calls at once'],
+  ['interrupted', 'its end was not recorded'],
   ['provider_limited', 'the provider is limiting calls'],
 ]);
 
@@ -41,7 +43,7 @@ const ROUTES = new Map([
 ]);
 
 export function describeAuditEntry(entry: AuditEntry, nameOf: (provider: ProviderId) => string): Description {
-  const { action, outcome, route, model, inputTokens, outputTokens, durationMs } = entry;
+  const { action, outcome, route, model, inputTokens, outputTokens, durationMs, count } = entry;
   const name = entry.provider === null ? undefined : nameOf(entry.provider);
   const isOk = outcome === 'ok';
   const tone = isOk ? 'good' : 'bad';
@@ -50,23 +52,26 @@ export function describeAuditEntry(entry: AuditEntry, nameOf: (provider: Provide
     inputTokens === null && outputTokens === null
       ? ''
       : `${formatCount(inputTokens)} tokens in, ${formatCount(outputTokens)} out`;
+  const times = count === 1 ? '' : ` × ${formatCount(count)}`;
   const details = [model ?? '', tokens, (route && ROUTES.get(route)) ?? ''];
 
   if (action === 'use') {
     const wasSent = isOk || outcome === 'key_rejected' || outcome.startsWith('provider_');
-    const result = isOk ? '' : wasSent ? ' failed' : ' blocked';
+    const failed = outcome === 'interrupted' ? ' interrupted' : wasSent ? ' failed' : ' blocked';
+    const result = isOk ? '' : failed;
     return {
       tone,
-      title: `Call to ${name ?? 'a provider'}${result}${reason}`,
+      title: `Call to ${name ?? 'a provider'}${result}${reason}${times}`,
       details: [...details, formatDuration(durationMs)].filter((detail) => detail !== ''),
     };
   }
   const texts = ACTIONS.get(action);
   const key = name === undefined ? 'Key' : `${name} key`;
   const title = texts === undefined ? `${key}: ${action}` : isOk ? texts.done(key) : texts.failed(key);
-  return { tone, title: title + reason, details: details.filter((detail) => detail !== '') };
+  return { tone, title: title + reason + times, details: details.filter((detail) => detail !== '') };
 }
 
-function formatDuration(durationMs: number): string {
+function formatDuration(durationMs: number | null): string {
+  if (durationMs === null) return '';
   return durationMs < 1000 ? `${durationMs} ms` : `${(durationMs / 1000).toFixed(1)} s`;
 }

@@ -41,6 +41,8 @@ export function describeError(error: unknown, provider = 'The provider'): ErrorT
       return say('Nothing was saved.', error.message);
     case 'rate_limited':
       return retry('Too many requests in one minute.', tryAgain);
+    case 'too_many_calls':
+      return retry('Too many calls at once.', tryAgain);
     case 'invalid_request':
       return say(
         'The input is not valid.',

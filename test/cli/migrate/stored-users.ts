@@ -42,7 +42,7 @@ export async function openStored(env: Readonly<Record<string, string>>) {
       return describeSession(
         steps,
         requiredProviders,
-        await kv.run(runWrite(startSession(user, ids, await callStart(user, new Date())))),
+        await kv.run(runWrite(startSession(user, ids, callStart(user, new Date())))),
       );
     },
     /** Stores a key as if its owner had saved it at that time. */

@@ -106,7 +106,7 @@ it.each([
   const revision = done.length > 0 ? 'migrated' : undefined;
   const session = { startedAt: longAgo.toISOString(), revision, done: new Map() };
   const next = { v: 1, status: 'completed', doneAt: new Date().toISOString() } as const;
-  expect(await stored.kv.run(writeStep(user, session, step, next, await callStart(user, new Date())))).toBe(
+  expect(await stored.kv.run(writeStep(user, session, step, next, callStart(user, new Date())))).toBe(
     'written',
   );
   expect(await moveSessions({ kv: stored.kv, startedAt: new Date() }, [plan], true)).toMatchObject([
@@ -124,7 +124,7 @@ it('a user who is erased while they are being moved stays erased', async () => {
     session: { startedAt: longAgo, doneAt: longAgo, done: ['api-keys'] },
   };
   const startedAt = new Date();
-  const erasing = async () => stored.kv.run(markErased(await callStart(user, new Date())));
+  const erasing = async () => stored.kv.run(markErased(callStart(user, new Date())));
   const erased = { user: 'emil', result: 'skipped', reason: 'the user has been erased meanwhile' };
   expect(await moveKeys({ kv: afterFirstLook(erasing), ring, startedAt }, [plan], true)).toEqual([
     { what: 'key', ...erased },
