@@ -10,6 +10,8 @@ import {
   toUIMessageStream,
   type UIMessage,
 } from 'ai';
+import { createByteRedactor } from '../redaction/redact-answer.ts';
+import type { Secret } from '../secret.ts';
 
 export type ModelCall = Parameters<typeof streamText>[0];
 type Part = TextStreamPart<ToolSet>;
@@ -19,22 +21,25 @@ const BROKEN_OFF = 'The provider failed in the middle of its answer.';
 const PREAMBLE: ReadonlySet<Part['type']> = new Set(['start', 'start-step', 'text-start', 'reasoning-start']);
 
 /**
- * The text only. It ends with an error when the provider fails in the middle.
+ * The text only, without the key: the provider may have cut it into pieces, each in an event of its own. It ends with an
+ * error when the provider fails in the middle.
  *
  * @throws the error of the model call if it fails before the first text.
  */
 export async function textStreamResponse(
   call: ModelCall,
   cancelled: AbortController,
-  headers: HeadersInit,
+  { key, headers }: { readonly key: Secret; readonly headers: HeadersInit },
 ): Promise<Response> {
   const parts = await begin(call, cancelled, ({ type }) => type !== 'text-delta');
   const encoder = new TextEncoder();
+  const redactor = createByteRedactor(key);
   const text = new TransformStream<Part, Uint8Array>({
     transform(part, controller) {
       if (part.type === 'error') controller.error(new Error(BROKEN_OFF));
-      if (part.type === 'text-delta') controller.enqueue(encoder.encode(part.text));
+      if (part.type === 'text-delta') controller.enqueue(redactor.push(encoder.encode(part.text)));
     },
+    flush: (controller) => controller.enqueue(redactor.end()),
   });
   const response = new Response(parts.pipeThrough(text), { headers });
   response.headers.set('content-type', 'text/plain; charset=utf-8');

@@ -11,7 +11,7 @@ import { type KeyCheckResult, readCallAnswer } from '../providers/key-check-resu
 import { providerRefusal } from '../providers/provider-refusal.ts';
 import { providerBase } from '../providers/provider-url.ts';
 import { redactAnswer } from '../redaction/redact-answer.ts';
-import { createRedactor } from '../redaction/redactor.ts';
+import { createExactRedactor, createRedactor } from '../redaction/redactor.ts';
 import type { Secret } from '../secret.ts';
 import type { GenerateBody } from './generate-body.ts';
 import { chatStreamResponse, textStreamResponse } from './generate-stream.ts';
@@ -71,10 +71,11 @@ export async function generate(transport: ProviderTransport, call: GenerateCall)
       return chatStreamResponse({ ...settings, messages, allowSystemInMessages: true }, cancelled, chat);
     }
     const { prompt, stream } = body;
-    if (stream) return textStreamResponse({ ...settings, prompt }, cancelled, headers);
+    if (stream) return textStreamResponse({ ...settings, prompt }, cancelled, { key, headers });
     const { text, usage } = await generateText({ ...settings, prompt });
     return json({
-      text,
+      // The provider may have cut the key into pieces, which the SDK has joined.
+      text: createExactRedactor(key)(text),
       provider: provider.id,
       model,
       usage: { inputTokens: usage.inputTokens ?? null, outputTokens: usage.outputTokens ?? null },

@@ -65,8 +65,8 @@ export const mutations: readonly Mutation[] = [
     family: 'denied-paths',
     title: 'denied paths are compared as written',
     file: 'lib/gateway/denied-paths.ts',
-    search: "const plain = decodings(segment).at(-1) ?? '';",
-    replace: 'const plain = segment;',
+    search: 'return decodings(path).some((written) => {',
+    replace: 'return [path].some((written) => {',
   },
   {
     family: 'framing',
@@ -158,6 +158,13 @@ export const mutations: readonly Mutation[] = [
     file: 'lib/redaction/redact-answer.ts',
     search: 'return { status, headers, body: redactBody(body, key) };',
     replace: 'return { status, headers, body: key.toString() === "" ? redactBody(body, key) : body };',
+  },
+  {
+    family: 'provider',
+    title: 'a generated text keeps the key where the provider cut it',
+    file: 'lib/generate/generate-stream.ts',
+    search: 'controller.enqueue(redactor.push(encoder.encode(part.text)));',
+    replace: 'controller.enqueue(encoder.encode(part.text));',
   },
   {
     family: 'provider',

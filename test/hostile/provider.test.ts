@@ -191,7 +191,11 @@ attack(
         id: 'msg_1',
         role: 'assistant',
         status: 'completed',
-        content: [{ type: 'output_text', text, annotations: [] }],
+        content: [text.slice(0, 20), text.slice(20)].map((part) => ({
+          type: 'output_text',
+          text: part,
+          annotations: [],
+        })),
       };
       const complete = {
         ...base,

@@ -75,6 +75,7 @@ export async function sendRaw(
         socket.destroy();
         return;
       }
+      if (length > LONG_BYTES && !mayBeTheEnd(chunks)) return;
       const last = parseAnswers(Buffer.concat(chunks), isHead, false).at(-1);
       if (!last?.isComplete) return;
       clearTimeout(linger);
@@ -91,6 +92,15 @@ export async function sendRaw(
   });
   const answers = parseAnswers(Buffer.concat(chunks), isHead, true);
   return { answers, isTimeout, ms: performance.now() - started };
+}
+
+/** An answer that is longer is parsed only where it may end: parsing it with every chunk would take long. */
+const LONG_BYTES = 256 * 1024;
+
+/** Whether the last chunk of a body may have arrived. One with a declared length may end anywhere. */
+function mayBeTheEnd(chunks: readonly Buffer[]): boolean {
+  const isChunked = /^transfer-encoding: *chunked/im.test(chunks[0]?.toString('latin1', 0, 8_192) ?? '');
+  return !isChunked || Buffer.concat(chunks.slice(-2)).toString('latin1').endsWith('0\r\n\r\n');
 }
 
 function parseAnswers(bytes: Buffer, isHead: boolean, isClosed: boolean): RawAnswer[] {
