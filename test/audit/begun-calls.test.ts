@@ -365,8 +365,10 @@ describe('an erasure', () => {
   test('keeps a stream that was shown as interrupted from writing anything', async () => {
     const held = holdStream();
     const response = await chat();
-    // The counter of this minute would have expired by then.
-    await store.del(kvKey(`calls:${Math.floor(nowMs / 60_000)}`, sub));
+    // The counters of this minute would have expired by then.
+    for (const kind of ['calls', 'checks']) {
+      await store.del(kvKey(`${kind}:${Math.floor(nowMs / 60_000)}`, sub));
+    }
     nowMs += MAX_CALL_SECONDS * 1000;
     expect(await readUses()).toMatchObject([{ outcome: 'interrupted' }]);
     await erase();

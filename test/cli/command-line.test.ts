@@ -44,7 +44,7 @@ test.each([
   [['dev', '--port', '65536'], 'Give a number from 0 to 65535.', 'npm run dev -- --help'],
   [['demo', 'twice'], "Too many arguments for 'demo'.", 'npm run demo -- --help'],
   [['vercel', '--once'], "Unknown option '--once'.", 'npm run dev:vercel -- --help'],
-  [['migrate'], 'A command is missing: env or postgres.', 'npm run migrate -- --help'],
+  [['migrate'], 'A command is missing: env or postgres or tenant.', 'npm run migrate -- --help'],
   [['migrate', 'env'], "Required option '--user <sub>' not specified.", 'npm run migrate -- env --help'],
   [['legacy-scan', 'nowhere'], 'There is no such file or directory.', 'npm run legacy:scan -- --help'],
 ])(

@@ -54,7 +54,7 @@ async function tokenOf(sub: string): Promise<string> {
 /** Everything in the store but the counts of calls, and the log of refusals. */
 async function dump(): Promise<readonly string[]> {
   const lines = await dumpStore(world.kv);
-  return lines.filter((line) => !/:(calls|checks|audit)[: ]/.test(line)).sort();
+  return lines.filter((line) => !/:(calls|checks|refusals|refused)[: ]/.test(line)).sort();
 }
 
 test.each(['somebody with keys, guards and an onboarding', 'somebody new'])(

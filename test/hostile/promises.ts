@@ -50,7 +50,7 @@ export function assertAnswer(service: Service, answer: RawAnswer, allowed: Allow
     return;
   }
   expect(answer.header('cache-control')).toBe('no-store');
-  if (process.env.PENDING !== '1') expect(answer.header('x-content-type-options')).toBe('nosniff');
+  expect(answer.header('x-content-type-options')).toBe('nosniff');
   expect(answer.header('x-userkeys-request-id')).toMatch(UUID);
 }
 

@@ -128,7 +128,7 @@ it.each([
   ['a user that cannot exist', ['env', '--user', 'ünsafe'], 'Give 1 to 255 printable ASCII characters.'],
   ['an unknown source', ['mysql'], "Unknown command 'mysql'."],
   ['an unknown option', ['env', '--user', 'anna', '--force'], "Unknown option '--force'."],
-  ['nothing', [], 'A command is missing: env or postgres.'],
+  ['nothing', [], 'A command is missing: env or postgres or tenant.'],
 ])('exits with 2 and says why for %s', async (_name, wrong, reason) => {
   const { code, output } = await runMigrate(wrong, env);
   expect(output).toContain(reason);
