@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { serve } from '../../lib/app.ts';
-import { dumpStore } from '../account/store-dump.ts';
+import { findTraces } from '../account/store-dump.ts';
 import { type Break, type FaultyStore, startFaultyStore } from '../support/faulty-store.ts';
 import { startWorld, type World } from '../support/start-world.ts';
 import { composeAsk } from './compose-ask.ts';
@@ -118,10 +118,7 @@ test.each(operations.filter(({ name }) => KILLED.includes(name)))(
 
         expect(callsOf(world, person, callsBefore), where).not.toContain('foreign');
         if (answer.status === 204 && operation.name === 'erase') {
-          expect(
-            (await dumpStore(world.kv)).filter((line) => line.includes(person.sub)),
-            where,
-          ).toEqual([]);
+          expect(await findTraces(world.kv, person.sub), where).toEqual([]);
         }
         expect(await faultsInStore(world.kv, world, person), where).toEqual([]);
         const seen = await seenBy(askHealthy, world, person);

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
-import { dumpStore } from '../account/store-dump.ts';
+import { findTraces } from '../account/store-dump.ts';
 import { startFaultyStore } from '../support/faulty-store.ts';
 import { startWorld, type World } from '../support/start-world.ts';
 import { temporaryDirectory } from '../support/temporary-directory.ts';
@@ -93,10 +93,7 @@ test.each(operations.filter(({ name }) => KILLED.includes(name)))(
         const isDone = answer.status >= 200 && answer.status < 300;
         const at = { ...mortal.at() };
         if (isDone && operation.name === 'erase') {
-          expect(
-            (await dumpStore(at)).filter((line) => line.includes(person.sub)),
-            where,
-          ).toEqual([]);
+          expect(await findTraces(at, person.sub), where).toEqual([]);
         }
         expect(await faultsInStore(at, world, person), where).toEqual([]);
         const seen = await seenBy(ask, world, person);
