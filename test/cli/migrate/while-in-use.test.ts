@@ -76,7 +76,7 @@ it.each([
   const deleting = afterFirstLook(() => stored.kv.run(runWrite(deleteKey(user, 'openai'))));
   const plan: Plan = { user, keys: [planned], session: undefined };
   expect(await moveKeys({ kv: deleting, ring, startedAt: new Date() }, [plan], true)).toEqual([
-    { what: 'key', user, result: 'skipped', reason: 'deleted by its owner since' },
+    { what: 'key', user: name, result: 'skipped', reason: 'deleted by its owner since' },
   ]);
   expect(await stored.keysOf(name)).toEqual({});
 });
@@ -86,7 +86,7 @@ it('a session that its owner begins while it is being moved stays', async () => 
   const plan: Plan = { user, keys: [], session: { startedAt: longAgo, doneAt: longAgo, done: ['api-keys'] } };
   const beginning = afterFirstLook(() => stored.sessionOf('ben'));
   expect(await moveSessions({ kv: beginning, startedAt: new Date() }, [plan], true)).toEqual([
-    { what: 'session', user, result: 'skipped', reason: 'the user has begun a newer one' },
+    { what: 'session', user: 'ben', result: 'skipped', reason: 'the user has begun a newer one' },
   ]);
   expect(await stored.sessionOf('ben')).toMatchObject({ currentStep: 'api-keys' });
 });
