@@ -1,6 +1,6 @@
 /** Users whose data still has the names of an earlier version, before names had a tenant. */
 import { createClient } from '@vercel/kv';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
 import { kvKey, userId } from '../support/user-ids.ts';
@@ -71,6 +71,7 @@ test.each(['keys', 'onboarding'])(
 test('the check travels in the request that admits the call', async () => {
   const token = await world.tokenFor('counted');
   await call(functions, '/api/keys/openai', { method: 'PUT', token, json: { key: newProviderKey() } });
+  await vi.waitFor(() => expect(world.kv.requests.flat(2).join()).toContain(kvKey('security', 'counted')));
   for (const [module, path] of [
     [functions, '/api/keys'],
     [proxy, '/api/proxy/openai/v1/models'],

@@ -9,7 +9,7 @@ import { startWorld, type World } from '../support/start-world.ts';
 
 const secrets = [...OWN_SECRET_VARIABLES, ...SHARED_SECRET_VARIABLES];
 /** The names look like secrets and are none: a public key, and the address of a key in AWS KMS. */
-const PUBLIC_VARIABLES = new Set(['AUTH_PUBLIC_KEY', 'VAULT_KMS_KEY']);
+const PUBLIC_VARIABLES = new Set(['AUTH_PUBLIC_KEY', 'AUTH_MAX_TOKEN_HOURS', 'VAULT_KMS_KEY']);
 let world: World;
 let withUserEnv: typeof import('../../lib/process-env/with-user-env.ts').withUserEnv;
 const values = new Map<string, string>();

@@ -17,7 +17,10 @@ it('has every reason that the migration can give', () => {
     readFileSync(join(import.meta.dirname, `../../../cli/migrate/${name}.ts`), 'utf8'),
   );
   const failures = sources.flatMap((source) =>
-    Array.from(source.matchAll(/result: 'failed', reason: '([^';]+)/g), ([, reason = '']) => reason),
+    Array.from(
+      source.matchAll(/(?:result: 'failed',\s+reason:|NOT_A_KEY =) '([^';]+)/g),
+      ([, reason = '']) => reason,
+    ),
   );
   expect(failures.length).toBeGreaterThan(5);
   for (const reason of failures) expect(text).toContain(reason);
