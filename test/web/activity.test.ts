@@ -82,6 +82,11 @@ describe.skipIf(chromiumPath === undefined)('limits and activity', () => {
     await log.getByText('Call to OpenAI blocked: the key is paused').waitFor();
     await log.getByText('OpenAI key added').waitFor();
     expect(await log.getByText('Call to OpenAI', { exact: true }).count()).toBe(3);
+    // A paused key is not checked.
+    await keysPage.button('Limits: OpenAI').click();
+    await page.getByRole('switch', { name: 'Paused' }).uncheck();
+    await keysPage.button('Save limits').click();
+    await keysPage.status('OpenAI', 'Valid').waitFor();
     await keysPage.button('Check: OpenAI').click();
     await log.getByText('OpenAI key checked').waitFor();
     expect(await findAccessibilityViolations(page)).toEqual([]);
