@@ -26,7 +26,11 @@ const hidden: ReadonlySet<string> = new Set(SHARED_SECRET_VARIABLES);
 export async function openCallerScope(request: Request): Promise<ScopeKeys | Response> {
   try {
     const { authenticate, openJournal, openKeys, config } = await app();
-    if (isPreflight(request)) return preflight(request, config.allowedOrigins);
+    if (isPreflight(request)) {
+      const { allowedOrigins } = config;
+      const call = { request, requestId: crypto.randomUUID(), stages: startStages() };
+      return finishResponse(preflight(request, allowedOrigins), call, allowedOrigins);
+    }
     const { keys, end } = await openCodeScope({ openJournal, openKeys }, await authenticate(request));
     const opened = await openAll(keys).catch((error: unknown) => {
       end('internal');

@@ -26,7 +26,7 @@ beforeAll(async () => {
   process.env.OPENAI_API_KEY = operators;
   process.env.EXA_API_KEY = operators;
   process.env.OPENAI_ADMIN_KEY = operators;
-  world = await startWorld();
+  world = await startWorld({ env: { ALLOWED_ORIGINS: 'https://app.example' } });
   ({ withUserEnv } = await import('../../lib/process-env/with-user-env.ts'));
   keysEndpoint = await import('../../api/userkeys.ts');
   await save('anna', 'openai', anna);
@@ -431,6 +431,8 @@ describe('refusals', () => {
       new Request('http://127.0.0.1/', { method: 'OPTIONS', headers }),
     );
     expect(answer.status).toBe(204);
+    expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example');
+    expect(answer.headers.get('x-content-type-options')).toBe('nosniff');
   });
 
   it('rejects arguments that are not those of a handler', async () => {
