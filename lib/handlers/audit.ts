@@ -68,7 +68,6 @@ function file(lines: string, type: string, extension: string): Response {
     headers: {
       'content-type': type,
       'content-disposition': `attachment; filename="userkeys-audit.${extension}"`,
-      'x-content-type-options': 'nosniff',
     },
   });
 }
