@@ -18,7 +18,7 @@ it('has every reason that the migration can give', () => {
   );
   const failures = sources.flatMap((source) =>
     Array.from(
-      source.matchAll(/(?:result: 'failed',\s+reason:|NOT_A_KEY =) '([^';]+)/g),
+      source.matchAll(/(?:result: 'failed',\s+reason:|NOT_A_KEY =) '([^';:]+)/g),
       ([, reason = '']) => reason,
     ),
   );
