@@ -5,10 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { inject } from 'vitest';
 import { startFunctions } from '../../../dev/host/start-functions.ts';
 import { type Issuer, startIssuer } from '../../../dev/issuer/start-issuer.ts';
-import { stageLinks } from '../../../dev/vercel/stage.ts';
-import { runVercelDev } from '../../../dev/vercel/start-vercel-dev.ts';
+import { startVercelDev } from '../../../dev/vercel/start-vercel-dev.ts';
 import { startWorld, type World } from '../../support/start-world.ts';
-import { bundleFunctions } from './bundle-functions.ts';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 
@@ -50,16 +48,14 @@ export async function startSite(
 export async function startVercelSite(): Promise<Site> {
   const issuer = await startIssuer();
   const world = await startWorld({ applyEnv: false, env: { AUTH_ISSUER: issuer.url } });
-  const stage = await stageLinks({ issuer: issuer.url, page: inject('pageDirectory') });
-  await bundleFunctions(stage.project);
-  const dev = await runVercelDev(stage, { env: { ...world.env } });
+  const dev = await startVercelDev({ env: { ...world.env }, page: inject('pageDirectory') });
   return {
     url: dev.url,
     world,
     issuer,
     async close() {
       await dev.close();
-      await Promise.all([world.close(), issuer.close(), stage.remove()]);
+      await Promise.all([world.close(), issuer.close()]);
     },
   };
 }
