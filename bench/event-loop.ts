@@ -194,7 +194,14 @@ function resolve(search: string): void {
   resolveTarget({ app, request, rest: '/v1' }, gemini, token);
 }
 
-const events = (text: string) => `data: ${text.replaceAll('\n', ' ')}\n\n`;
+/** Each text as the data of one event. */
+function inEvents(texts: Readonly<Record<string, () => string>>): Readonly<Record<string, () => string>> {
+  const names = Object.entries(texts);
+  return Object.fromEntries(
+    names.map(([name, write]) => [name, () => `data: ${write().replaceAll('\n', ' ')}\n\n`]),
+  );
+}
+
 const families: readonly Family[] = [
   ...perText('restricted body, 4.4 MB', jsonFamilies(4.4 * MEGABYTE), restricted),
   ...perText('own body, 1 MB', jsonFamilies(0.99 * MEGABYTE), ownBody),
@@ -203,7 +210,7 @@ const families: readonly Family[] = [
     meter(text, 'application/x-ndjson'),
   ),
   ...perText('metered JSON, 4 MB', jsonFamilies(3.9 * MEGABYTE), (text) => meter(text, 'application/json')),
-  ...perText('metered event, 4 MB', jsonFamilies(3.9 * MEGABYTE), (text) => meter(events(text), EVENTS)),
+  ...perText('metered event, 4 MB', inEvents(jsonFamilies(3.9 * MEGABYTE)), (text) => meter(text, EVENTS)),
   ...perText('answer to the AI SDK, 4 MB', jsonFamilies(3.9 * MEGABYTE), generated),
   ...perText(
     'metered events, 4 MB',
@@ -211,6 +218,7 @@ const families: readonly Family[] = [
       'small ones': () => 'data: {"_tokens":1}\n\n'.repeat(2e5),
       'not JSON': () => 'data: _tokens"\n\n'.repeat(2.5e5),
       'blank lines': () => '\n'.repeat(4 * MEGABYTE),
+      'one of many lines': () => `data: {"_tokens":1\n${'data:\n'.repeat(6e5)}data: }\n\n`,
     },
     (text) => meter(text, EVENTS),
   ),
