@@ -15,8 +15,9 @@ import { readRequestedModels } from '../lib/guards/requested-models.ts';
 import { requireProvider } from '../lib/http/endpoint.ts';
 import { readJson } from '../lib/http/json.ts';
 import { MAX_PROMPT_BYTES, MAX_PROVIDER_ERROR_BYTES } from '../lib/limits.ts';
+import { bodyOf, toStream } from '../lib/outgoing/body.ts';
 import { limitAnswerBody } from '../lib/outgoing/provider-fetch.ts';
-import type { Answer } from '../lib/outgoing/send.ts';
+import type { Answer, Body } from '../lib/outgoing/send.ts';
 import { catalogue } from '../lib/providers/catalogue.ts';
 import { providerRefusal } from '../lib/providers/provider-refusal.ts';
 import { redactAnswer } from '../lib/redaction/redact-answer.ts';
@@ -82,16 +83,15 @@ function stream(text: string): ReadableStream<Uint8Array> {
   );
 }
 
-async function drain(body: ReadableStream<Uint8Array> | null | undefined): Promise<void> {
-  for await (const _chunk of body ?? []) {
-    // Only the time between two chunks is of interest.
-  }
+/** Only the time between two chunks is of interest. */
+async function drain(body: Body | undefined): Promise<void> {
+  while ((await body?.read()) !== undefined);
 }
 
 const answer = (text: string, type: string, status = 200): Answer => ({
   status,
   headers: new Headers({ 'content-type': type }),
-  body: stream(text),
+  body: bodyOf(stream(text)),
 });
 
 async function meter(text: string, type: string): Promise<void> {
@@ -125,7 +125,7 @@ async function ownBody(text: string): Promise<void> {
 /** What the AI SDK does with a JSON answer, which is to read and parse it. */
 async function generated(text: string): Promise<void> {
   const body = limitAnswerBody(answer(text, 'application/json'));
-  await new Response(body).json().catch(() => undefined);
+  await new Response(toStream(body)).json().catch(() => undefined);
 }
 
 const nearKey = key.reveal().slice(0, 9);
@@ -229,7 +229,10 @@ const families: readonly Family[] = [
   ),
   ...perText('links, 4 MB', links, (text) =>
     drain(
-      rewriteLinkMembers(stream(text), firecrawl, { base: firecrawl.origin, gateway: 'https://g.example' }),
+      rewriteLinkMembers(bodyOf(stream(text)), firecrawl, {
+        base: firecrawl.origin,
+        gateway: 'https://g.example',
+      }),
     ),
   ),
   ...perText('success answer, 4 MB', withKeys, async (text) =>

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { composeApp } from '../lib/compose.ts';
 import { loadConfig } from '../lib/config.ts';
 import { createRouter } from '../lib/http/router.ts';
+import { toStream } from '../lib/outgoing/body.ts';
 import { fetchSend } from '../lib/outgoing/fetch-send.ts';
 import type { Send } from '../lib/outgoing/send.ts';
 import { createUndiciSend } from '../lib/outgoing/undici-send.ts';
@@ -38,7 +39,7 @@ const bare =
       answerTimeoutMs: 10_000,
       idleTimeoutMs: 10_000,
     });
-    return new Response(body, { status, headers });
+    return new Response(toStream(body), { status, headers });
   };
 
 /** What calls write after their answer. It is part of their cost. */

@@ -3,6 +3,7 @@
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
 const SPACE = 0x20;
 const COMMA = 0x2c;
 const [OPEN_ARRAY, OPEN_OBJECT, CLOSE_ARRAY, CLOSE_OBJECT] = [0x5b, 0x7b, 0x5d, 0x7d];
@@ -26,6 +27,11 @@ export class JsonSize {
   #isEscaped = false;
   /** The next token begins a value or, in an object, the name of one. */
   #isBeforeValue = true;
+
+  /** Whether the text so far ends within a string. */
+  get isInString(): boolean {
+    return this.#isInString;
+  }
 
   feed(bytes: Uint8Array): this {
     let open = this.#open;
@@ -67,8 +73,8 @@ export class JsonSize {
     for (; at < bytes.length; at += 1) {
       const byte = bytes[at];
       if (byte === BACKSLASH) at += 1;
-      // No JSON string holds a line feed. A stream of several texts is right again after one that is broken.
-      else if (byte === QUOTE || byte === LINE_FEED) {
+      // No JSON string holds a line end. A stream of several texts is right again after one that is broken.
+      else if (byte === QUOTE || byte === LINE_FEED || byte === CARRIAGE_RETURN) {
         this.#isInString = false;
         return at + 1;
       }

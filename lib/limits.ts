@@ -193,7 +193,10 @@ export const MAX_USAGE_MONTHS = 28;
 export const MAX_USAGE_FIELDS = 4_000;
 /** The longest name of a model that is stored. */
 export const MAX_MODEL_NAME_CHARACTERS = 120;
-/** The most that is kept of one JSON answer to read its counts. A chat answer is far below it; images can be above. */
+/**
+ * The most that is kept of one JSON answer to read its counts, and of one server-sent event, of which the middle of a
+ * long string is left out. A chat answer is far below it; images can be above.
+ */
 export const MAX_METERED_BYTES = 1024 * 1024;
 /** What is kept of a longer answer is at least this much of its end. */
 export const MIN_METERED_END_BYTES = 64 * 1024;
@@ -203,11 +206,10 @@ export const MAX_METERED_VALUES = 20_000;
 export const MAX_METERED_END_TRIES = 8;
 export const MAX_METERED_END_VALUES = 2_500;
 export const MAX_METERED_END_CHARACTERS = 64 * 1024;
-/**
- * The most characters of one server-sent event that are kept to read its counts. A longer event is left out; those
- * after it are read. The largest that carry counts are events with a whole image in base64.
- */
-export const MAX_METERED_EVENT_CHARACTERS = 4 * 1024 * 1024;
+/** The shortest piece of a string that is left out: longer than any name of a member or a model. */
+export const MIN_LEFT_OUT_BYTES = 4_096;
+/** How many events with a mark of counts may fail to parse before the events of an answer are left unread. */
+export const MAX_METERED_ERRORS = 100;
 /** How many lines are looked at, from the end, in an answer of one JSON text per line. */
 export const MAX_METERED_LINE_COUNT = 1_000;
 /** How many chunks of a JSON answer may wait for the caller: a short answer comes to its end at once. */

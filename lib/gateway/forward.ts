@@ -7,8 +7,8 @@ import {
   MAX_PROXY_REQUEST_BYTES,
   PROVIDER_IDLE_TIMEOUT_MS,
 } from '../limits.ts';
-import { readBeginning } from '../outgoing/read-with-limit.ts';
-import type { Answer } from '../outgoing/send.ts';
+import { bodyOf, readBeginning, toStream } from '../outgoing/body.ts';
+import type { Answer, Body } from '../outgoing/send.ts';
 import type { Provider } from '../providers/catalogue.ts';
 import { credentialHeader } from '../providers/credential.ts';
 import { type KeyCheckResult, readCallAnswer } from '../providers/key-check-result.ts';
@@ -60,14 +60,14 @@ export async function sendToProvider(
   if (declaredBytes > MAX_PROXY_REQUEST_BYTES) {
     throw bodyTooLarge(MAX_PROXY_REQUEST_BYTES, 'declared_length_too_large');
   }
-  const body = request.body === null ? undefined : limitBody(request.body);
+  const body = request.body === null ? undefined : limitBody(bodyOf(request.body));
   const [name, value] = credentialHeader(provider, key, { headers: request.headers, tokenHeader });
   try {
     const answer = await transport.send({
       method: request.method,
       url: target.url,
       headers: { ...provider.headers, ...requestHeaders(request.headers, token), [name]: value },
-      body: body?.stream,
+      body: body?.limited,
       signal: request.signal,
       answerTimeoutMs: transport.timeoutMs,
       idleTimeoutMs: PROVIDER_IDLE_TIMEOUT_MS,
@@ -99,7 +99,10 @@ async function toResponse(answer: Answer, exchange: Exchange): Promise<Forwarded
   const redacted = await redactAnswer({ ...answer, body }, credentials.key);
   const headers = passingHeaders(redacted, exchange, redact);
   if (hasLinks) headers.delete('content-length');
-  return { response: new Response(redacted.body, { status, headers }), keyStatus };
+  return {
+    response: new Response(toStream(redacted.body, redacted.readAhead), { status, headers }),
+    keyStatus,
+  };
 }
 
 /** An error may describe the key, so it is read, up to a limit, and every piece of the key is taken out of it. */
@@ -159,14 +162,18 @@ async function readErrorText(
 }
 
 /** The body, which fails once it is larger than a request may be. */
-function limitBody(body: ReadableStream<Uint8Array>) {
+function limitBody(body: Body) {
   let length = 0;
-  const limit = new TransformStream<Uint8Array, Uint8Array>({
-    transform(chunk, controller) {
-      length += chunk.length;
-      if (length <= MAX_PROXY_REQUEST_BYTES) controller.enqueue(chunk);
-      else controller.error(bodyTooLarge(MAX_PROXY_REQUEST_BYTES, 'received_length_too_large'));
+  const limited: Body = {
+    async read() {
+      const chunk = await body.read();
+      length += chunk?.length ?? 0;
+      if (length > MAX_PROXY_REQUEST_BYTES) {
+        throw bodyTooLarge(MAX_PROXY_REQUEST_BYTES, 'received_length_too_large');
+      }
+      return chunk;
     },
-  });
-  return { stream: body.pipeThrough(limit), isTooLarge: () => length > MAX_PROXY_REQUEST_BYTES };
+    cancel: () => body.cancel(),
+  };
+  return { limited, isTooLarge: () => length > MAX_PROXY_REQUEST_BYTES };
 }

@@ -2,7 +2,9 @@
  * Changes string members of a JSON text while it streams: bytes in, bytes out. Everything else stays as it is, invalid
  * UTF-8 included. At most one value of 64 KiB is held. Why no library does this: docs/decisions/10-links-as-they-stream.md
  */
+import { concatenate } from '../bytes.ts';
 import { MAX_LINK_BYTES } from '../limits.ts';
+import type { BodyChange } from '../outgoing/body.ts';
 
 /** The longest way to write a character of a name. */
 const LONGEST_ESCAPE = '\\u0061'.length;
@@ -20,7 +22,7 @@ const WHITE_SPACE = new Set([0x20, 0x09, 0x0a, 0x0d]);
 export function changeMembers(
   names: readonly string[],
   change: (value: string) => string | undefined,
-): TransformStream<Uint8Array, Uint8Array> {
+): BodyChange {
   const longestName = Math.max(...names.map((name) => name.length)) * LONGEST_ESCAPE;
   let inString = false;
   let isEscaped = false;
@@ -55,8 +57,8 @@ export function changeMembers(
     if (!WHITE_SPACE.has(byte)) lastString = undefined;
   }
 
-  return new TransformStream({
-    transform(chunk, controller) {
+  return {
+    push(chunk) {
       /** What comes before this is in `parts`, or is held. */
       let done = 0;
       const parts: Uint8Array[] = [];
@@ -78,22 +80,10 @@ export function changeMembers(
       const isHeld = inString && isWatched;
       if (!isHeld) parts.push(chunk.subarray(done));
       // In one piece: an answer of very many links must not become as many chunks.
-      const changed = concatenate(parts);
-      if (changed.length > 0) controller.enqueue(changed);
+      return concatenate(parts);
     },
-  });
-}
-
-function concatenate(parts: readonly Uint8Array[]): Uint8Array {
-  const [first] = parts;
-  if (first !== undefined && parts.length === 1) return first;
-  const whole = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part, at);
-    at += part.length;
-  }
-  return whole;
+    end: () => new Uint8Array(0),
+  };
 }
 
 function parseString(bytes: readonly number[]): string | undefined {

@@ -2,6 +2,8 @@
  * Addresses in a provider's answers that SDKs call next with the caller's token: rewritten to the gateway's own, so
  * that the token does not reach the provider and the call is paid by the user's key.
  */
+import { mapBody } from '../outgoing/body.ts';
+import type { Body } from '../outgoing/send.ts';
 import type { Provider } from '../providers/catalogue.ts';
 import { changeMembers } from './json-member-rewriter.ts';
 
@@ -43,13 +45,12 @@ export function hasLinkMembers(provider: Provider, headers: Headers): boolean {
  * Rewrites the URLs in the provider's link members of a JSON body, in any notation. Every other byte is unchanged,
  * including URLs of other hosts and values that are not URLs.
  */
-export function rewriteLinkMembers(
-  body: ReadableStream<Uint8Array>,
-  provider: Provider,
-  links: LinkRewriter,
-): ReadableStream<Uint8Array> {
+export function rewriteLinkMembers(body: Body, provider: Provider, links: LinkRewriter): Body {
   const names = provider.links?.members ?? [];
-  return body.pipeThrough(changeMembers(names, (address) => rewriteLink(address, links)));
+  return mapBody(
+    body,
+    changeMembers(names, (address) => rewriteLink(address, links)),
+  );
 }
 
 /** An address that begins with two slashes has the scheme of the page; URL parsers accept either kind of slash. */

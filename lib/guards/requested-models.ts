@@ -3,7 +3,7 @@
  * call is refused: we and the provider must not read different models from one request.
  */
 import { MAX_GUARDED_BODY_BYTES } from '../limits.ts';
-import { readWithLimit } from '../outgoing/read-with-limit.ts';
+import { bodyOf, readWithLimit } from '../outgoing/body.ts';
 import { modelsInJson } from './models-in-json.ts';
 
 /** Gemini's own paths name the model. */
@@ -41,7 +41,7 @@ export async function readRequestedModels(
   if (inPath === undefined && (!BODY_ENDPOINT.test(path) || NAMED_IN_PATH.test(path))) return untold;
   if (request.body === null) return { ...untold, models: inPath === undefined ? undefined : [inPath] };
   if (!PLAIN_JSON.test(request.headers.get('content-type') ?? '')) return untold;
-  const bytes = await readWithLimit(request.body, MAX_GUARDED_BODY_BYTES);
+  const bytes = await readWithLimit(bodyOf(request.body), MAX_GUARDED_BODY_BYTES);
   if (bytes === undefined) return untold;
   const { method, headers, signal } = request;
   const init: RequestInit & { duplex: 'half' } = {

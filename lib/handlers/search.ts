@@ -10,7 +10,7 @@ import {
   MAX_SEARCH_RESULTS,
   PROVIDER_IDLE_TIMEOUT_MS,
 } from '../limits.ts';
-import { readBeginning, readWithLimit } from '../outgoing/read-with-limit.ts';
+import { readBeginning, readWithLimit } from '../outgoing/body.ts';
 import { credentialHeader } from '../providers/credential.ts';
 import { readCallAnswer } from '../providers/key-check-result.ts';
 import { providerRefusal } from '../providers/provider-refusal.ts';
@@ -55,7 +55,7 @@ export const POST = userRoute({ audit: 'use', body: searchBody }, async (call) =
       const bytes = await readWithLimit(answer.body, MAX_JSON_ANSWER_BYTES);
       if (bytes === undefined) throw new Problem('provider_error', { reason: 'provider_answer_too_large' });
       keys.recordKeyStatus(exa.id, 'valid');
-      return new Response(bytes, { headers: { 'content-type': 'application/json' } });
+      return new Response(new Uint8Array(bytes), { headers: { 'content-type': 'application/json' } });
     }
     const { bytes } = await readBeginning(sent.body, MAX_PROVIDER_ERROR_BYTES);
     const text = new TextDecoder().decode(bytes);

@@ -3,7 +3,7 @@ import type { ZodType } from 'zod';
 import { type FieldError, Problem, type Reason } from '../errors.ts';
 import { JsonSize } from '../json-size.ts';
 import { MAX_FIELD_ERRORS, MAX_JSON_DEPTH, MAX_JSON_VALUES } from '../limits.ts';
-import { readWithLimit } from '../outgoing/read-with-limit.ts';
+import { bodyOf, readWithLimit } from '../outgoing/body.ts';
 
 export function json(value: unknown, status = 200): Response {
   return new Response(JSON.stringify(value), { status, headers: { 'content-type': 'application/json' } });
@@ -42,7 +42,7 @@ export async function readJson<T>(request: Request, schema: ZodType<T>, maxBytes
 async function readBody(request: Request, maxBytes: number): Promise<Uint8Array | undefined> {
   if (request.body === null) return new Uint8Array();
   try {
-    return await readWithLimit(request.body, maxBytes);
+    return await readWithLimit(bodyOf(request.body), maxBytes);
   } catch {
     throw new Problem('body_incomplete');
   }

@@ -16,7 +16,7 @@ import {
   MAX_JWKS_KEYS,
 } from '../limits.ts';
 import { log } from '../log.ts';
-import { readWithLimit } from '../outgoing/read-with-limit.ts';
+import { readWithLimit } from '../outgoing/body.ts';
 import { type Send, SendError } from '../outgoing/send.ts';
 import { isWeakRsa } from './public-key.ts';
 import { invalidToken } from './token-policy.ts';

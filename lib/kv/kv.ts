@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { Problem, type Reason } from '../errors.ts';
 import { KV_TIMEOUT_MS, MAX_KV_ANSWER_BYTES, MAX_KV_ANSWER_MS } from '../limits.ts';
 import { describeOrigin, log } from '../log.ts';
-import { readWithLimit } from '../outgoing/read-with-limit.ts';
+import { readWithLimit } from '../outgoing/body.ts';
 import { type Send, SendError } from '../outgoing/send.ts';
 import type { Secret } from '../secret.ts';
 import type { Query } from './query.ts';

@@ -1,5 +1,6 @@
 /** `Send` for runtimes without Node's sockets, such as Vercel's edge runtime. */
-import { type Answer, type OutgoingRequest, type Send, SendError } from './send.ts';
+import { bodyOf, toStream } from './body.ts';
+import { type Answer, type Body, type OutgoingRequest, type Send, SendError } from './send.ts';
 
 export const fetchSend: Send = async (outgoing: OutgoingRequest): Promise<Answer> => {
   const controller = new AbortController();
@@ -17,7 +18,7 @@ export const fetchSend: Send = async (outgoing: OutgoingRequest): Promise<Answer
       cache: 'no-store',
       signal: controller.signal,
     });
-    const body = response.body ?? new Blob([]).stream();
+    const body = bodyOf(response.body ?? new Blob([]).stream());
     return {
       status: response.status,
       headers: response.headers,
@@ -33,36 +34,35 @@ export const fetchSend: Send = async (outgoing: OutgoingRequest): Promise<Answer
 };
 
 /** Copies the bytes, because `fetch` does not accept a view of shared memory. */
-function toBody(body: string | Uint8Array | ReadableStream<Uint8Array>): BodyInit {
-  return body instanceof Uint8Array ? new Uint8Array(body) : body;
+function toBody(body: string | Uint8Array | Body): BodyInit {
+  if (typeof body === 'string') return body;
+  return body instanceof Uint8Array ? new Uint8Array(body) : toStream(body);
 }
 
 /** The same body. Aborts the exchange if the next chunk takes longer than `idleTimeoutMs`. */
 function abortWhenIdle(
-  body: ReadableStream<Uint8Array>,
+  body: Body,
   idleTimeoutMs: number,
   exchange: AbortController,
   onEnd: () => void,
-): ReadableStream<Uint8Array> {
-  const reader = body.getReader();
-  return new ReadableStream({
-    async pull(controller) {
+): Body {
+  return {
+    async read() {
       const timer = setTimeout(() => exchange.abort(), idleTimeoutMs);
       try {
-        const { done, value } = await reader.read();
-        if (!done) return controller.enqueue(value);
-        onEnd();
-        controller.close();
+        const chunk = await body.read();
+        if (chunk === undefined) onEnd();
+        return chunk;
       } catch {
         onEnd();
-        controller.error(new SendError(exchange.signal.aborted ? 'timeout' : 'unreachable'));
+        throw new SendError(exchange.signal.aborted ? 'timeout' : 'unreachable');
       } finally {
         clearTimeout(timer);
       }
     },
-    cancel() {
+    async cancel() {
       onEnd();
       exchange.abort();
     },
-  });
+  };
 }

@@ -6,7 +6,9 @@ import {
   MAX_PROVIDER_ERROR_BYTES,
   MAX_PROVIDER_EVENT_BYTES,
 } from '../limits.ts';
-import { type Answer, type Send, SendError } from './send.ts';
+import { toStream } from './body.ts';
+import { EventEnds } from './event-stream.ts';
+import { type Answer, type Body, type Send, SendError } from './send.ts';
 
 /**
  * Sends only to URLs under `base` and rejects all others. Redirects are returned, not followed. Reading the body fails
@@ -34,7 +36,7 @@ export function createProviderFetch(
       throw new SendError('unusable');
     }
     const hasNoBody = [204, 205, 304].includes(status);
-    return new Response(hasNoBody ? null : limitAnswerBody(answer), { status, headers });
+    return new Response(hasNoBody ? null : toStream(limitAnswerBody(answer)), { status, headers });
   };
 }
 
@@ -43,7 +45,7 @@ export function createProviderFetch(
  * because parsing them holds up every other call. Reading fails with SendError `unusable` at the limit. An event stream
  * may have any length, but each event is limited, because a client library buffers an event until it is complete.
  */
-export function limitAnswerBody({ status, headers, body }: Answer): ReadableStream<Uint8Array> {
+export function limitAnswerBody({ status, headers, body }: Answer): Body {
   if (status >= 400) return limitSize(MAX_PROVIDER_ERROR_BYTES, body, measureTotal());
   const isEvents = /^\s*text\/event-stream\b/i.test(headers.get('content-type') ?? '');
   return isEvents
@@ -54,21 +56,18 @@ export function limitAnswerBody({ status, headers, body }: Answer): ReadableStre
 /** Takes the next chunk and returns how much a client library may have buffered by then. */
 type Measure = (chunk: Uint8Array) => { readonly bytes: number; readonly values: number };
 
-function limitSize(
-  maxBytes: number,
-  body: ReadableStream<Uint8Array>,
-  measure: Measure,
-): ReadableStream<Uint8Array> {
-  return body.pipeThrough(
-    new TransformStream<Uint8Array, Uint8Array>({
-      transform(chunk, controller) {
-        const { bytes, values } = measure(chunk);
-        const isTooLarge = bytes > maxBytes || values > MAX_JSON_ANSWER_VALUES;
-        if (isTooLarge) controller.error(new SendError('unusable'));
-        else controller.enqueue(chunk);
-      },
-    }),
-  );
+function limitSize(maxBytes: number, body: Body, measure: Measure): Body {
+  return {
+    async read() {
+      const chunk = await body.read();
+      if (chunk === undefined) return undefined;
+      const { bytes, values } = measure(chunk);
+      if (bytes <= maxBytes && values <= MAX_JSON_ANSWER_VALUES) return chunk;
+      await body.cancel();
+      throw new SendError('unusable');
+    },
+    cancel: () => body.cancel(),
+  };
 }
 
 function measureTotal(): Measure {
@@ -80,25 +79,20 @@ function measureTotal(): Measure {
   };
 }
 
-/** The first two characters of two consecutive line ends (HTML standard, section 9.2.6). A blank line ends an event. */
-const BLANK_LINES = ['\n\n', '\n\r', '\r\r'];
-
 /**
  * Measures from the end of the last event that ended in an earlier chunk. The whole current chunk is measured too, which
  * is imprecise by at most one chunk: a small part of the limit.
  */
 function measureCurrentEvent(): Measure {
-  const decoder = new TextDecoder();
+  const ends = new EventEnds();
   let eventBytes = 0;
   let size = new JsonSize();
-  let lastCharacter = '';
   return (chunk) => {
     const buffered = { bytes: eventBytes + chunk.length, values: size.feed(chunk).values };
-    const text = lastCharacter + decoder.decode(chunk);
-    lastCharacter = text.slice(-1);
-    const end = Math.max(...BLANK_LINES.map((line) => text.lastIndexOf(line)));
-    eventBytes = end === -1 ? buffered.bytes : text.length - (end + 2);
-    if (end !== -1) size = new JsonSize().feed(new TextEncoder().encode(text.slice(end + 2)));
+    const end = ends.last(chunk);
+    ends.pass(chunk);
+    eventBytes = end === undefined ? buffered.bytes : chunk.length - end;
+    if (end !== undefined) size = new JsonSize().feed(chunk.subarray(end));
     return buffered;
   };
 }

@@ -4,12 +4,20 @@
  * decodes bodies or retries.
  */
 
+/** A body as its chunks, read one after another. */
+export type Body = {
+  /** The next bytes, undefined at the end. One read at a time. Rejects when the exchange fails. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Reads no further and ends the exchange. */
+  cancel(): Promise<void>;
+};
+
 export type OutgoingRequest = {
   readonly method: string;
   readonly url: string;
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array | ReadableStream<Uint8Array> | undefined;
+  readonly body?: string | Uint8Array | Body | undefined;
   /** Aborts the exchange at any point, also while the body is streaming. */
   readonly signal?: AbortSignal | undefined;
   /** From the start, including connecting, until the response headers arrive. */
@@ -22,7 +30,9 @@ export type Answer = {
   readonly status: number;
   readonly headers: Headers;
   /** Cancelling it aborts the exchange. */
-  readonly body: ReadableStream<Uint8Array>;
+  readonly body: Body;
+  /** How many chunks may be read before the caller asks for them. Default: none. */
+  readonly readAhead?: number;
 };
 
 export type Send = (request: OutgoingRequest) => Promise<Answer>;

@@ -8,7 +8,8 @@ import {
   MAX_WALL_CLOCK_FACTOR,
   MIN_DEADLINE_CHECK_MS,
 } from '../limits.ts';
-import { type Send, SendError } from './send.ts';
+import { chunksOf } from './body.ts';
+import { type Body, type OutgoingRequest, type Send, SendError } from './send.ts';
 
 /**
  * A `Send` with its own connection pool. Invocations share sockets, but no header, key or answer is kept after its
@@ -28,13 +29,12 @@ export function createUndiciSend(pool: { readonly connections?: number } = {}): 
         dispatcher,
         method: outgoing.method,
         headers: { ...outgoing.headers, 'accept-encoding': 'identity' },
-        body:
-          outgoing.body instanceof ReadableStream ? Readable.from(outgoing.body) : (outgoing.body ?? null),
+        body: toSentBody(outgoing.body),
         signal: outgoing.signal ? AbortSignal.any([outgoing.signal, deadline.signal]) : deadline.signal,
         headersTimeout: 0,
         bodyTimeout: outgoing.idleTimeoutMs,
       });
-      return { status: statusCode, headers: toHeaders(headers), body: toWebStream(body) };
+      return { status: statusCode, headers: toHeaders(headers), body: bodyOfReadable(body) };
     } catch (error) {
       if (outgoing.signal?.aborted) throw new SendError('aborted');
       throw deadline.signal.aborted ? new SendError('timeout') : toSendError(error);
@@ -52,28 +52,36 @@ function toHeaders(incoming: Record<string, string | string[] | undefined>): Hea
   return headers;
 }
 
-/** Pulls one chunk at a time, so that backpressure reaches the sender. */
-function toWebStream(body: Readable): ReadableStream<Uint8Array> {
-  const chunks = body[Symbol.asyncIterator]();
+function toSentBody(body: OutgoingRequest['body']) {
+  const isWhole = body === undefined || typeof body === 'string' || body instanceof Uint8Array;
+  return isWhole ? (body ?? null) : Readable.from(chunksOf(body));
+}
+
+/**
+ * Takes all that has arrived in one read, so that a burst of small chunks costs little, and no more is read from the
+ * socket than is asked for and than the client buffers.
+ */
+function bodyOfReadable(body: Readable): Body {
+  let wake = () => {};
   // Aborting an exchange makes undici emit an error on the body. Without a listener it would end the process.
-  body.on('error', () => undefined);
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        try {
-          const { done, value } = await chunks.next();
-          if (done) controller.close();
-          else controller.enqueue(value);
-        } catch (error) {
-          controller.error(toSendError(error));
-        }
-      },
-      cancel() {
-        body.destroy();
-      },
+  for (const event of ['readable', 'end', 'error', 'close']) body.on(event, () => wake());
+  return {
+    async read() {
+      for (;;) {
+        const chunk: Uint8Array | null = body.read();
+        if (chunk !== null) return chunk;
+        if (body.errored) throw toSendError(body.errored);
+        if (body.readableEnded) return undefined;
+        if (body.destroyed) throw new SendError('unreachable');
+        await new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+      }
     },
-    { highWaterMark: 0 },
-  );
+    async cancel() {
+      body.destroy();
+    },
+  };
 }
 
 function toSendError(error: unknown): SendError {

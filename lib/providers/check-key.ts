@@ -1,6 +1,6 @@
 /** Asks a provider whether it accepts a key, with a free call. */
 import { KEY_CHECK_TIMEOUT_MS, MAX_KEY_CHECK_ANSWER_BYTES } from '../limits.ts';
-import { readWithLimit } from '../outgoing/read-with-limit.ts';
+import { readWithLimit } from '../outgoing/body.ts';
 import { type Send, SendError } from '../outgoing/send.ts';
 import type { Secret } from '../secret.ts';
 import type { Provider } from './catalogue.ts';

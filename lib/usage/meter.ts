@@ -2,14 +2,9 @@
  * Reads token counts from a provider's answer while it streams to the caller. It delays nothing, buffers a limited
  * amount, and never estimates: an answer without counts is recorded as a call without counts.
  */
-import { createParser } from 'eventsource-parser';
-import {
-  MAX_METERED_EVENT_CHARACTERS,
-  MAX_METERED_LINE_COUNT,
-  MAX_METERED_VALUES,
-  MAX_READ_AHEAD_CHUNKS,
-} from '../limits.ts';
-import type { Answer } from '../outgoing/send.ts';
+import { MAX_METERED_LINE_COUNT, MAX_METERED_VALUES, MAX_READ_AHEAD_CHUNKS } from '../limits.ts';
+import type { Answer, Body } from '../outgoing/send.ts';
+import { readEvents } from './event-figures.ts';
 import { countValues, JsonEnd, parseEnd, parseJson } from './json-end.ts';
 import {
   type Metered,
@@ -41,8 +36,8 @@ export function meterAnswer(
     };
     signal?.addEventListener('abort', onAbort, { once: true });
   });
-  const body = observeBody(answer.body, reader.feed, finish, reader.readAhead);
-  return { answer: { ...answer, body }, metered };
+  const body = observeBody(answer.body, reader.feed, finish);
+  return { answer: { ...answer, body, readAhead: reader.readAhead }, metered };
 }
 
 type Reader = {
@@ -58,7 +53,7 @@ const UNREAD: Reader = { readAhead: 0, feed() {}, end: () => ({ tokens: undefine
 function createReader(headers: Headers): Reader | undefined {
   if ((headers.get('content-encoding') ?? 'identity') !== 'identity') return undefined;
   const type = headers.get('content-type') ?? '';
-  if (/^text\/event-stream\b/i.test(type)) return readEvents();
+  if (/^text\/event-stream\b/i.test(type)) return { readAhead: 0, ...readEvents() };
   if (/^application\/([\w.-]+\+)?(x-ndjson|jsonl|json-seq)\b/i.test(type)) return readJson(lineRoots);
   if (/^application\/([\w.-]+\+)?json\b/i.test(type)) return readJson(jsonRoots);
   return undefined;
@@ -122,86 +117,27 @@ function mayHoldFigures(text: string): boolean {
   return mayHoldTokens(text) || mayHoldModel(text);
 }
 
-/** The end of an event, after which reading continues when an event was too long. */
-const BLANK_LINE = /\n\r?\n|\r\r/;
-
-function readEvents(): Reader {
-  let tokens: TokenFigures | undefined;
-  let model: string | undefined;
-  const decoder = new TextDecoder();
-  /** How many characters the parser may have buffered. */
-  let bufferedCharacters = 0;
-  let isSkipping = false;
-  const parser = createParser({
-    onEvent({ data }) {
-      bufferedCharacters = 0;
-      if (!mayHoldTokens(data) && (model !== undefined || !mayHoldModel(data))) return;
-      if (countValues(data) > MAX_METERED_VALUES) return;
-      const found = readFigures(toRoots(parseJson(data)).at(-1));
-      // Anthropic reports input counts first and output counts last. Others report all counts each time.
-      if (found.tokens !== undefined) tokens = found.isGemini ? found.tokens : { ...tokens, ...found.tokens };
-      model = found.model ?? model;
-    },
-  });
-
-  function feed(bytes: Uint8Array): void {
-    let text = decoder.decode(bytes, { stream: true });
-    if (isSkipping) {
-      const blankLine = BLANK_LINE.exec(text);
-      if (blankLine === null) return;
-      isSkipping = false;
-      text = text.slice(blankLine.index + blankLine[0].length);
-    }
-    bufferedCharacters += text.length;
-    parser.feed(text);
-    // Keep-alive comments also end with a blank line, but are not events.
-    if (text.endsWith('\n\n')) bufferedCharacters = 0;
-    if (bufferedCharacters <= MAX_METERED_EVENT_CHARACTERS) return;
-    parser.reset();
-    bufferedCharacters = 0;
-    isSkipping = true;
-  }
-
-  return {
-    readAhead: 0,
-    feed,
-    end() {
-      // The last event may lack its blank line.
-      if (!isSkipping) parser.feed('\n\n');
-      return { tokens, model };
-    },
-  };
-}
-
-/** The same chunks as they arrive, one at a time. Calls `onChunk` for each and `finish` at the end. */
+/** The same chunks. Calls `onChunk` for each and `finish` at the end. */
 function observeBody(
-  body: ReadableStream<Uint8Array>,
+  body: Body,
   onChunk: (chunk: Uint8Array) => void,
   finish: (isComplete: boolean) => void,
-  highWaterMark: number,
-): ReadableStream<Uint8Array> {
-  const reader = body.getReader();
-  return new ReadableStream(
-    {
-      async pull(controller) {
-        try {
-          const { done, value } = await reader.read();
-          if (done) {
-            finish(true);
-            return controller.close();
-          }
-          onChunk(value);
-          controller.enqueue(value);
-        } catch (error) {
-          finish(false);
-          controller.error(error);
-        }
-      },
-      async cancel(reason) {
+): Body {
+  return {
+    async read() {
+      try {
+        const chunk = await body.read();
+        if (chunk === undefined) finish(true);
+        else onChunk(chunk);
+        return chunk;
+      } catch (error) {
         finish(false);
-        await reader.cancel(reason);
-      },
+        throw error;
+      }
     },
-    { highWaterMark },
-  );
+    async cancel() {
+      finish(false);
+      await body.cancel();
+    },
+  };
 }

@@ -16,14 +16,20 @@ export type Metered = {
   readonly model: string | undefined;
 };
 
-/** Whether a JSON text may contain token counts. The name of every count below ends in one of these. */
+/** The name of every count below ends in one of these, and that of a model begins with the third. */
+const [MESSAGE_COUNT, GEMINI_COUNT, MODEL] = ['_tokens"', 'TokenCount"', '"model'];
+const encoder = new TextEncoder();
+export const TOKEN_MARKS = [encoder.encode(MESSAGE_COUNT), encoder.encode(GEMINI_COUNT)];
+export const MODEL_MARKS = [encoder.encode(MODEL)];
+
+/** Whether a JSON text may contain token counts. */
 export function mayHoldTokens(text: string): boolean {
-  return text.includes('_tokens"') || text.includes('TokenCount"');
+  return text.includes(MESSAGE_COUNT) || text.includes(GEMINI_COUNT);
 }
 
 /** Whether a JSON text may contain the model that answered. */
 export function mayHoldModel(text: string): boolean {
-  return text.includes('"model');
+  return text.includes(MODEL);
 }
 
 /** `isGemini`: the counts are Gemini's. Each event of its streams repeats all of them. */

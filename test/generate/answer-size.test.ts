@@ -6,6 +6,7 @@ import {
   MAX_PROVIDER_ERROR_BYTES,
   MAX_PROVIDER_EVENT_BYTES,
 } from '../../lib/limits.ts';
+import { bodyOf, toStream } from '../../lib/outgoing/body.ts';
 import { limitAnswerBody } from '../../lib/outgoing/provider-fetch.ts';
 import { call, type HandlerModule } from '../support/call.ts';
 import { newProviderKey, startWorld, type World } from '../support/start-world.ts';
@@ -100,7 +101,8 @@ describe('an event ends', () => {
       },
     });
     const headers = new Headers({ 'content-type': 'text/event-stream; charset=utf-8' });
-    return (await new Response(limitAnswerBody({ status: 200, headers, body })).bytes()).length;
+    const limited = limitAnswerBody({ status: 200, headers, body: bodyOf(body) });
+    return (await new Response(toStream(limited)).bytes()).length;
   }
   const line = `data: ${'a'.repeat(HALF)}`;
 

@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { Problem } from '../../lib/errors.ts';
 import { createIssuerKeys } from '../../lib/identity/issuer-keys.ts';
 import { createPublicKey } from '../../lib/identity/public-key.ts';
+import { bodyOf } from '../../lib/outgoing/body.ts';
 import { type Answer, SendError } from '../../lib/outgoing/send.ts';
 
 let jwks: unknown;
@@ -17,7 +18,7 @@ const send = async (): Promise<Answer> => {
   requests += 1;
   if (hangs) return new Promise(() => {});
   if (down) throw new SendError('unreachable');
-  return { status: 200, headers: new Headers(), body: new Blob([JSON.stringify(jwks)]).stream() };
+  return { status: 200, headers: new Headers(), body: bodyOf(new Blob([JSON.stringify(jwks)]).stream()) };
 };
 const open = () => createIssuerKeys({ jwksUrl: 'https://issuer.example/jwks', refusedKids }, send, () => now);
 const input = { payload: '', signature: '' };

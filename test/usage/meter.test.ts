@@ -1,5 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { bodyOf, toStream } from '../../lib/outgoing/body.ts';
+import type { Answer } from '../../lib/outgoing/send.ts';
 import { parseEnd } from '../../lib/usage/json-end.ts';
 import { type Metered, meterAnswer } from '../../lib/usage/meter.ts';
 
@@ -33,13 +35,18 @@ function answerOf(
   more: { status?: number; encoding?: string } = {},
 ) {
   const headers = new Headers({ 'content-type': type, 'content-encoding': more.encoding ?? 'identity' });
-  return { status: more.status ?? 200, headers, body: streamOf(chunks) };
+  return { status: more.status ?? 200, headers, body: bodyOf(streamOf(chunks)) };
+}
+
+/** The answer as the gateway passes it on. */
+function passedOn(metered: { readonly answer: Answer } | undefined): Response {
+  return new Response(metered && toStream(metered.answer.body, metered.answer.readAhead));
 }
 
 /** The metered counts. Also checks that the answer itself passes unchanged. */
 async function meter(type: string, text: string, size = text.length + 1): Promise<Metered> {
   const metered = meterAnswer(answerOf(type, pieces(text, size)));
-  expect(Buffer.from(await new Response(metered?.answer.body).bytes()).toString()).toBe(text);
+  expect(Buffer.from(await passedOn(metered).bytes()).toString()).toBe(text);
   return (await metered?.metered) ?? nothing;
 }
 
@@ -102,6 +109,32 @@ describe('server-sent events', () => {
     },
   );
 
+  test.each(['A', 'é', '🔑', '\\n', '\\u00e9', '\\"', '\\\\'])(
+    'that contain a long string with %j in it are read, however they are cut',
+    async (text) => {
+      const figures = `"usage":${JSON.stringify(usage)},"model":"m"`;
+      for (let start = 8_170; start < 8_192; start += 1) {
+        const string = 'A'.repeat(start) + text + 'A'.repeat(20_000);
+        const event = `data: {"text":"${string}",${figures},"more":"${'A'.repeat(20_000)}"}\n\n`;
+        expect(await meter(EVENTS, event, 4_096)).toEqual({ tokens, model: 'm' });
+      }
+    },
+  );
+
+  test('with many values are not parsed, whatever the kind of line end', async () => {
+    const many = `event: "\rdata: {"usage":${JSON.stringify(usage)},"data":[${'[],'.repeat(30_000)}1]}\r\r`;
+    expect(await meter(EVENTS, many, 1_000)).toEqual(nothing);
+    expect(await meter(EVENTS, `${many}${sse({ usage })}`.replaceAll('\r', '\n'), 1_000)).toMatchObject({
+      tokens,
+    });
+  });
+
+  test('that are not JSON stop the reading when there are many of them', async () => {
+    const broken = 'data: {"usage":{"prompt_tokens":1,}}\n\n';
+    expect(await meter(EVENTS, broken.repeat(100) + sse({ usage }), 1_000)).toMatchObject({ tokens });
+    expect(await meter(EVENTS, broken.repeat(102) + sse({ usage }), 1_000)).toEqual(nothing);
+  });
+
   test('that never end use a limited amount of memory', async () => {
     const metered = meterAnswer(
       answerOf(
@@ -113,7 +146,7 @@ describe('server-sent events', () => {
       ),
     );
     let most = 0;
-    for await (const _chunk of metered?.answer.body ?? [])
+    for await (const _chunk of passedOn(metered).body ?? [])
       most = Math.max(most, process.memoryUsage().heapUsed);
     expect(await metered?.metered).toMatchObject({ tokens });
     expect(most).toBeLessThan(200 * MEBIBYTE);
@@ -198,7 +231,7 @@ describe('an answer with very many values', () => {
       throw new Error('connection lost');
     })();
     const metered = meterAnswer(answerOf(JSON_TYPE, cut));
-    await expect(new Response(metered?.answer.body).text()).rejects.toThrow();
+    await expect(passedOn(metered).text()).rejects.toThrow();
     expect(await metered?.metered).toEqual({ tokens: { input: 3 }, model: 'gemini-a' });
   });
 });
@@ -245,7 +278,7 @@ describe('a JSON answer that exceeds the buffer', () => {
       throw new Error('connection lost');
     })();
     const metered = meterAnswer(answerOf(JSON_TYPE, cut));
-    await expect(new Response(metered?.answer.body).text()).rejects.toThrow();
+    await expect(passedOn(metered).text()).rejects.toThrow();
     expect(await metered?.metered).toEqual({ tokens: { input: 3, output: 5 }, model: 'gemini-a' });
   });
 
@@ -261,7 +294,7 @@ describe('a JSON answer that exceeds the buffer', () => {
       throw new Error('connection lost');
     })();
     const metered = meterAnswer(answerOf(JSON_TYPE, cut));
-    await expect(new Response(metered?.answer.body).text()).rejects.toThrow();
+    await expect(passedOn(metered).text()).rejects.toThrow();
     expect(await metered?.metered).toEqual(nothing);
   });
 
@@ -291,7 +324,7 @@ test('a call whose caller disconnects is counted with what was read until then',
   const chunks = pieces(sse({ usage }) + sse({ usage: { prompt_tokens: 999 } }), sse({ usage }).length);
   const controller = new AbortController();
   const metered = meterAnswer(answerOf(EVENTS, chunks), controller.signal);
-  await metered?.answer.body.getReader().read();
+  await metered?.answer.body.read();
   controller.abort();
   expect(await metered?.metered).toMatchObject({ tokens });
 });
@@ -299,14 +332,14 @@ test('a call whose caller disconnects is counted with what was read until then',
 test('a streamed array whose caller disconnects is counted with the elements until then', async () => {
   const first = new TextEncoder().encode(`[${JSON.stringify({ usage })}`);
   const body = new ReadableStream<Uint8Array>({ start: (controller) => controller.enqueue(first) });
-  const metered = meterAnswer({ ...answerOf(JSON_TYPE, []), body });
-  const reader = metered?.answer.body.getReader();
-  await reader?.read();
-  await reader?.cancel();
+  const metered = meterAnswer({ ...answerOf(JSON_TYPE, []), body: bodyOf(body) });
+  await metered?.answer.body.read();
+  await metered?.answer.body.cancel();
   expect(await metered?.metered).toMatchObject({ tokens });
 });
 
 test('a short answer is read completely before the caller reads it', async () => {
   const metered = meterAnswer(answerOf(JSON_TYPE, pieces(JSON.stringify({ usage }), 100)));
+  passedOn(metered);
   expect(await metered?.metered).toMatchObject({ tokens });
 });

@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { Problem } from '../../lib/errors.ts';
 import { createIssuerKeys } from '../../lib/identity/issuer-keys.ts';
 import { createTokenVerifier } from '../../lib/identity/verify-token.ts';
+import { bodyOf } from '../../lib/outgoing/body.ts';
 import { Secret } from '../../lib/secret.ts';
 import { openKey, sealKey } from '../../lib/vault/envelope.ts';
 import type { KeyRing } from '../../lib/vault/key-ring.ts';
@@ -114,7 +115,7 @@ function signatureReader(group: Group) {
     async () => ({
       status: 200,
       headers: new Headers(),
-      body: new Blob([body]).stream(),
+      body: bodyOf(new Blob([body]).stream()),
     }),
   );
   const expected = {
