@@ -156,8 +156,9 @@ export const mutations: readonly Mutation[] = [
     family: 'provider',
     title: 'success answers keep the key',
     file: 'lib/redaction/redact-answer.ts',
-    search: 'return { status, headers, body: redactBody(body, key) };',
-    replace: 'return { status, headers, body: key.toString() === "" ? redactBody(body, key) : body };',
+    search: 'return { ...plain, body: mapBody(plain.body, createByteRedactor(key)) };',
+    replace:
+      'return key.toString() === "" ? { ...plain, body: mapBody(plain.body, createByteRedactor(key)) } : plain;',
   },
   {
     family: 'provider',
