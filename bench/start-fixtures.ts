@@ -1,0 +1,35 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { z } from 'zod';
+
+const message = z.object({
+  /** The configuration of a gateway. */
+  env: z.record(z.string(), z.string()),
+  /** The origin of the provider. */
+  provider: z.string(),
+  /** One token a user. */
+  tokens: z.array(z.string()).min(1),
+  redisUrl: z.string(),
+});
+
+export type Fixtures = z.infer<typeof message> & { readonly pid: number; end(): Promise<void> };
+
+/** Starts the KV store, the issuer and the provider, with a stored key for each of these users. */
+export async function startFixtures(users: number): Promise<Fixtures> {
+  const child = fork(new URL('fixtures.ts', import.meta.url), [String(users)], { execArgv: [] });
+  const exited = once(child, 'exit');
+  const started = once(child, 'message');
+  const failed = exited.then(() => {
+    throw new Error('The fixtures did not start.');
+  });
+  const [sent] = await Promise.race([started, failed]);
+  failed.catch(() => undefined);
+  return {
+    ...message.parse(sent),
+    pid: child.pid ?? 0,
+    async end() {
+      child.disconnect();
+      await exited;
+    },
+  };
+}
