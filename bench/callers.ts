@@ -3,14 +3,16 @@ import { performance } from 'node:perf_hooks';
 import { Agent } from 'undici';
 import { EVENTS_PER_STREAM, MODELS, machineMs, sentAt } from './provider.ts';
 
-export type Kind = keyof typeof MODELS;
-
-/** Where the calls go, and the headers of the caller with this number. */
+/** Where the calls go, and the headers of each. */
 export type Destination = {
   readonly origin: string;
   readonly path: string;
-  readonly headers: (caller: number) => Readonly<Record<string, string>>;
+  /** Of the call with this number. */
+  readonly headers: (call: number) => Readonly<Record<string, string>>;
 };
+
+/** `read`: a GET of this service's own. The others are calls of the provider. */
+export type Kind = keyof typeof MODELS | 'read';
 
 /** In milliseconds, one item a call, or one an event for `delays`. */
 export type Timings = {
@@ -20,82 +22,68 @@ export type Timings = {
   readonly delays: number[];
 };
 
-const BODIES = Object.fromEntries(
-  Object.entries(MODELS).map(([kind, model]) => {
-    const messages = [
-      { role: 'system', content: 'You are a helpful assistant.' },
-      { role: 'user', content: 'Write 150 words.' },
-    ];
-    const stream = kind === 'json' ? {} : { stream: true, stream_options: { include_usage: true } };
-    return [kind, JSON.stringify({ model, messages, ...stream })];
-  }),
-);
-
 /** Portkey announces the provider's keep-alive time as its own, and closes connections after five seconds. */
 const agent = new Agent({ keepAliveTimeout: 4_000, keepAliveMaxTimeout: 4_000 });
 
-/** Sends `calls` calls by `callers` callers, each of whom waits for an answer before the next call. */
+/**
+ * Sends `calls` calls by `callers` callers, each of whom waits for an answer before the next call. A call that fails, or
+ * an answer that is not whole, throws.
+ */
 export async function runCalls(
-  { origin, path, headers }: Destination,
+  destination: Destination,
   kind: Kind,
   { callers, calls }: { readonly callers: number; readonly calls: number },
 ): Promise<Timings> {
   const timings: Timings = { total: [], firstByte: [], delays: [] };
-  const body = BODIES[kind] ?? '';
-  let left = calls;
-  const call = async (caller: number) => {
-    while (left-- > 0) {
-      const answer = await callOnce(
-        { origin, path, headers: { 'content-type': 'application/json', ...headers(caller) }, body },
-        kind,
-      );
-      timings.total.push(answer.total);
-      timings.firstByte.push(answer.firstByte);
-      if (kind === 'paced') timings.delays.push(...answer.delays);
-    }
+  let next = 0;
+  const caller = async () => {
+    for (let call = next++; call < calls; call = next++) await callOnce(destination, kind, call, timings);
   };
-  await Promise.all(Array.from({ length: callers }, (_, caller) => call(caller)));
+  await Promise.all(Array.from({ length: callers }, caller));
   return timings;
 }
 
-type Call = {
-  readonly origin: string;
-  readonly path: string;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string;
-};
-
-function callOnce(call: Call, kind: Kind) {
-  return new Promise<{ total: number; firstByte: number; delays: number[] }>((resolve, reject) => {
+function callOnce(
+  { origin, path, headers }: Destination,
+  kind: Kind,
+  call: number,
+  timings: Timings,
+): Promise<void> {
+  const content =
+    kind === 'read'
+      ? ({ method: 'GET', headers: headers(call) } as const)
+      : ({
+          method: 'POST',
+          headers: { 'content-type': 'application/json', ...headers(call) },
+          body: BODIES[kind],
+        } as const);
+  return new Promise((resolve, reject) => {
     const startedAt = performance.now();
-    let firstByte = Number.NaN;
     let status = 0;
     let text = '';
     let readTo = 0;
-    const delays: number[] = [];
     agent.dispatch(
-      { ...call, method: 'POST' },
+      { origin, path, ...content },
       {
         onRequestStart() {},
         onResponseStart(_controller, statusCode) {
           status = statusCode;
         },
         onResponseData(_controller, chunk) {
-          if (text === '') firstByte = performance.now() - startedAt;
+          if (text === '') timings.firstByte.push(performance.now() - startedAt);
           text += chunk.toString('latin1');
           if (kind !== 'paced') return;
           const now = machineMs();
           for (let end = text.indexOf('\n\n', readTo); end !== -1; end = text.indexOf('\n\n', readTo)) {
             const sent = sentAt(text.slice(readTo, end));
-            if (sent !== undefined) delays.push(now - sent);
+            if (sent !== undefined) timings.delays.push(now - sent);
             readTo = end + 2;
           }
         },
         onResponseEnd() {
-          const total = performance.now() - startedAt;
-          const failure = failureOf(status, text, kind);
-          if (failure === undefined) resolve({ total, firstByte, delays });
-          else reject(new Error(failure));
+          timings.total.push(performance.now() - startedAt);
+          if (status === 200 && isWhole(text, kind)) resolve();
+          else reject(new Error(`${origin}${path}: status ${status}: ${text.slice(0, 300)}`));
         },
         onResponseError(_controller, error) {
           reject(error);
@@ -105,11 +93,19 @@ function callOnce(call: Call, kind: Kind) {
   });
 }
 
-/** A call that failed, or an answer that is not whole, ends the benchmark. */
-function failureOf(status: number, text: string, kind: Kind): string | undefined {
-  if (status !== 200) return `status ${status}: ${text.slice(0, 300)}`;
-  const events =
-    kind === 'json' ? 0 : text.split('\n\n').filter((event) => sentAt(event) !== undefined).length;
-  const isWhole = kind === 'json' ? text.includes('"total_tokens":162') : events === EVENTS_PER_STREAM;
-  return isWhole ? undefined : `an answer that is not whole: ${text.slice(0, 300)}`;
+const MESSAGES = [
+  { role: 'system', content: 'You are a helpful assistant.' },
+  { role: 'user', content: 'Write 150 words.' },
+];
+const STREAMED = { stream: true, stream_options: { include_usage: true } };
+const BODIES = {
+  json: JSON.stringify({ model: MODELS.json, messages: MESSAGES }),
+  burst: JSON.stringify({ model: MODELS.burst, messages: MESSAGES, ...STREAMED }),
+  paced: JSON.stringify({ model: MODELS.paced, messages: MESSAGES, ...STREAMED }),
+} as const;
+
+function isWhole(text: string, kind: Kind): boolean {
+  if (kind === 'read') return text.endsWith('}');
+  if (kind === 'json') return text.includes('"total_tokens":162');
+  return text.split('\n\n').filter((event) => sentAt(event) !== undefined).length === EVENTS_PER_STREAM;
 }

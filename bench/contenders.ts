@@ -34,6 +34,7 @@ export type Running = {
 };
 
 const CHAT = '/v1/chat/completions';
+export const GATEWAY_PATH = `/api/proxy/openai${CHAT}`;
 const PORTKEY = fileURLToPath(new URL('portkey/', import.meta.url));
 const PORTKEY_SERVER = `${PORTKEY}node_modules/@portkey-ai/gateway/build/start-server.js`;
 
@@ -42,15 +43,12 @@ export async function createContenders(
   functionFile: string,
 ): Promise<readonly Contender[]> {
   if (!existsSync(PORTKEY_SERVER)) installPortkey();
-  const files = await buildTargets(['bare', 'by-hand', 'userkeys']);
+  const files = await buildTargets(['bare', 'by-hand', 'portkey', 'userkeys']);
+  const withToken = withTokens(tokens, GATEWAY_PATH);
   const withKey = (more: Readonly<Record<string, string>> = {}) => ({
     path: CHAT,
     headers: () => ({ authorization: `Bearer ${KEY_PREFIX}caller`, ...more }),
   });
-  const withToken = {
-    path: `/api/proxy/openai${CHAT}`,
-    headers: (caller: number) => ({ authorization: `Bearer ${tokens[caller % tokens.length]}` }),
-  };
   const node = (file: string, ...args: readonly string[]): Program => ({
     file,
     args: (port) => [...args, String(port)],
@@ -66,8 +64,8 @@ export async function createContenders(
     {
       name: 'Portkey',
       program: {
-        file: PORTKEY_SERVER,
-        args: (port) => ['--headless', `--port=${port}`],
+        file: files.portkey,
+        args: (port) => [PORTKEY_SERVER, '--headless', `--port=${port}`],
         env: {},
         isQuiet: true,
       },
@@ -75,6 +73,14 @@ export async function createContenders(
     },
     { name: 'userkeys', program: node(files.userkeys, functionFile), destination: withToken },
   ];
+}
+
+/** Calls of one user after another. */
+export function withTokens(tokens: readonly string[], path: string): Omit<Destination, 'origin'> {
+  return {
+    path,
+    headers: (call) => ({ authorization: `Bearer ${tokens[call % tokens.length]}` }),
+  };
 }
 
 /** Portkey has a package of its own, so that installing this project does not install it. */

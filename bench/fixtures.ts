@@ -14,6 +14,7 @@ import { createKvFrontEnd } from './kv-front-end.ts';
 import { KEY_PREFIX, providerListener } from './provider.ts';
 
 const TOKEN_LIFETIME_SECONDS = 4 * 60 * 60;
+const AT_A_TIME = 32;
 
 const users = Number(process.argv[2]);
 const redis = await startRedisServer();
@@ -58,6 +59,7 @@ async function createUser(name: string): Promise<string> {
   return token;
 }
 
+const names = Array.from({ length: users }, (_, index) => `user-${index}`);
 const tokens: string[] = [];
-while (tokens.length < users) tokens.push(await createUser(`user-${tokens.length}`));
+while (names.length > 0) tokens.push(...(await Promise.all(names.splice(0, AT_A_TIME).map(createUser))));
 process.send?.({ env, provider, tokens, redisUrl: redis.url });

@@ -1,15 +1,37 @@
 /** Prints samples as Markdown tables. */
 import { checkGoals, describeGoal } from './goals.ts';
 import { figureOf, type Metric, metrics, ratioOf, type Sample, type Spread } from './samples.ts';
+import { PART } from './scenarios/parts.ts';
 
 /** One table for each scenario. The ratios are to its first contender with that figure, or to `reference`. */
 export function report(samples: readonly Sample[], references: Readonly<Record<string, string>>): string {
-  const scenarios = [...new Set(samples.map(({ scenario }) => scenario))];
+  const scenarios = [...new Set(samples.map(({ scenario }) => scenario))].filter(
+    (scenario) => !scenario.startsWith(PART),
+  );
   const tables = scenarios.map((scenario) => {
     const inScenario = samples.filter((sample) => sample.scenario === scenario);
     return `${scenario}\n\n${scenarioTable(inScenario, scenario, references[scenario])}`;
   });
-  return [...tables, ...goalTable(samples)].join('\n\n');
+  return [...tables, ...partTable(samples), ...goalTable(samples)].join('\n\n');
+}
+
+/** The parts of a call, one row each. */
+function partTable(samples: readonly Sample[]): readonly string[] {
+  const parts = [...new Set(samples.map(({ scenario }) => scenario))].filter((name) => name.startsWith(PART));
+  if (parts.length === 0) return [];
+  const rows = parts.map((scenario) => {
+    const place = { scenario, metric: 'cpuMicros' } as const;
+    const [byHand, own] = ['by hand', 'userkeys'].map((who) => figureOf(samples, place, who)?.median ?? 0);
+    const ratio = ratioOf(samples, place, ['userkeys', 'by hand']);
+    return [
+      scenario.slice(PART.length),
+      short(byHand ?? 0),
+      short(own ?? 0),
+      ratio === undefined ? '' : spread(ratio),
+    ];
+  });
+  const head = ['CPU µs a call', 'by hand', 'userkeys', '× by hand'];
+  return [`parts of a call\n\n${markdown([head, ...rows])}`];
 }
 
 function scenarioTable(samples: readonly Sample[], scenario: string, reference: string | undefined): string {

@@ -8,6 +8,8 @@
  *     npm run bench -- --json=FILE           also writes every round as JSON
  *     npm run bench -- --function=FILE       measures a built function in place of api/proxy.ts
  *     npm run bench -- --only=TEXT           only scenarios whose name contains the text
+ *     npm run bench -- --memory              also the memory after 10,000 and after 100,000 calls
+ *     npm run bench -- --growth              also the same calls with 100, 10,000 and 1,000,000 users
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -21,6 +23,9 @@ import { checkGoals } from './goals.ts';
 import { report } from './report.ts';
 import type { Sample } from './samples.ts';
 import { type CallScenario, measureCalls } from './scenarios/calls.ts';
+import { measureGrowth } from './scenarios/growth.ts';
+import { measureMemory } from './scenarios/memory.ts';
+import { measureParts } from './scenarios/parts.ts';
 import { measureImports, measureStarts } from './scenarios/start-up.ts';
 import { type Fixtures, startFixtures } from './start-fixtures.ts';
 
@@ -33,6 +38,8 @@ const { values: options } = parseArgs({
     json: { type: 'string' },
     function: { type: 'string', default: PROXY },
     only: { type: 'string', default: '' },
+    memory: { type: 'boolean', default: false },
+    growth: { type: 'boolean', default: false },
   },
 });
 const functionFile = resolve(options.function);
@@ -88,6 +95,13 @@ async function runScenarios({ env, provider }: Fixtures, contenders: readonly Co
   }
   if (isWanted('start to first answer')) samples.push(...(await measureStarts(contenders, provider, starts)));
   if (isWanted('import')) samples.push(...measureImports(functionFile, env, starts));
+  if (isWanted('part')) samples.push(...(await measureParts(fixtures, rounds)));
+  if (options.memory) {
+    for (const contender of contenders.filter(({ name }) => name === 'userkeys')) {
+      samples.push(...(await measureMemory(contender, provider)));
+    }
+  }
+  if (options.growth) samples.push(...(await measureGrowth(rounds)));
 }
 
 /** What the figures depend on. */
