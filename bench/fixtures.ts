@@ -24,7 +24,7 @@ const kvToken = randomBytes(24).toString('base64url');
 const frontEnd = await createKvFrontEnd(redis.url, kvToken);
 const [issuer, kvPort, providerPort] = await Promise.all([
   startTestIssuer(),
-  listen(frontEnd),
+  listen(frontEnd.server),
   listen(createServer({ keepAliveTimeout: 60_000 }, providerListener)),
 ]);
 const provider = `http://${LOOPBACK}:${providerPort}`;
@@ -63,3 +63,5 @@ const names = Array.from({ length: users }, (_, index) => `user-${index}`);
 const tokens: string[] = [];
 while (names.length > 0) tokens.push(...(await Promise.all(names.splice(0, AT_A_TIME).map(createUser))));
 process.send?.({ env, provider, tokens, redisUrl: redis.url });
+/** Any message asks what has passed to KV. */
+process.on('message', () => process.send?.(frontEnd.totals));

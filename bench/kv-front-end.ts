@@ -8,8 +8,15 @@ import { createClient } from 'redis';
 
 type Result = { readonly result: unknown } | { readonly error: string };
 
+/** What has passed so far. The bytes are those of the bodies. */
+export type KvTotals = { requests: number; commands: number; bytesIn: number; bytesOut: number };
+
 /** A server that is not listening yet. It ends with its process. */
-export async function createKvFrontEnd(redisUrl: string, token: string): Promise<Server> {
+export async function createKvFrontEnd(
+  redisUrl: string,
+  token: string,
+): Promise<{ readonly server: Server; readonly totals: KvTotals }> {
+  const totals: KvTotals = { requests: 0, commands: 0, bytesIn: 0, bytesOut: 0 };
   const redis = createClient({ url: redisUrl, RESP: 2 });
   redis.on('error', () => undefined);
   await redis.connect();
@@ -20,19 +27,25 @@ export async function createKvFrontEnd(redisUrl: string, token: string): Promise
       (error) => ({ error: error instanceof Error ? error.message : String(error) }),
     );
 
-  return createServer({ keepAliveTimeout: 60_000 }, async (request, response) => {
+  const server = createServer({ keepAliveTimeout: 60_000 }, async (request, response) => {
     if (request.headers.authorization !== `Bearer ${token}`) return response.writeHead(401).end('{}');
-    const body: unknown = JSON.parse(await readText(request));
+    const sent = await readText(request);
+    const body: unknown = JSON.parse(sent);
     if (!Array.isArray(body)) return response.writeHead(400).end('{}');
     const isPipeline = request.url === '/pipeline' || request.url === '/multi-exec';
     const results = isPipeline ? await Promise.all(body.map(run)) : await run(body);
     const text = JSON.stringify(results);
+    totals.requests += 1;
+    totals.commands += isPipeline ? body.length : 1;
+    totals.bytesIn += sent.length;
+    totals.bytesOut += text.length;
     response.writeHead(200, {
       'content-type': 'application/json',
       'content-length': Buffer.byteLength(text),
     });
     return response.end(text);
   });
+  return { server, totals };
 }
 
 /** Without the async iterator of streams, which costs more than everything else here. */

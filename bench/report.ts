@@ -75,7 +75,7 @@ function spread({ median, lowest, highest }: Spread): string {
 }
 
 /** With columns of equal width, so that it can be read as it is. The first column is text, the others are numbers. */
-function markdown(rows: readonly (readonly string[])[]): string {
+export function markdown(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) =>
     Math.max(3, ...rows.map((row) => row[column]?.length ?? 0)),
   );

@@ -12,7 +12,18 @@ const message = z.object({
   redisUrl: z.string(),
 });
 
-export type Fixtures = z.infer<typeof message> & { readonly pid: number; end(): Promise<void> };
+const totals = z.object({
+  requests: z.int(),
+  commands: z.int(),
+  bytesIn: z.int(),
+  bytesOut: z.int(),
+});
+
+export type Fixtures = z.infer<typeof message> & {
+  /** What has passed to KV so far. */
+  kvTotals(): Promise<z.infer<typeof totals>>;
+  end(): Promise<void>;
+};
 
 /** Starts the KV store, the issuer and the provider, with a stored key for each of these users. */
 export async function startFixtures(users: number): Promise<Fixtures> {
@@ -26,7 +37,12 @@ export async function startFixtures(users: number): Promise<Fixtures> {
   failed.catch(() => undefined);
   return {
     ...message.parse(sent),
-    pid: child.pid ?? 0,
+    async kvTotals() {
+      const answered = once(child, 'message');
+      child.send('totals');
+      const [answer] = await answered;
+      return totals.parse(answer);
+    },
     async end() {
       child.disconnect();
       await exited;
