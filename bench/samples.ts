@@ -11,6 +11,7 @@ export const metrics = {
   wallMs: 'ms until the first answer',
   memoryMb: 'memory MB',
   redisCpuMicros: 'CPU µs of redis-server a call',
+  redisCpuMicrosPerKey: 'CPU µs of redis-server a key',
 } as const;
 export type Metric = keyof typeof metrics;
 

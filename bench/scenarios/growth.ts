@@ -164,7 +164,7 @@ async function measurePages({ redis }: Level, rounds: number): Promise<readonly 
         round,
         figures: {
           p50Ms: percentile(waits, 0.5),
-          redisCpuMicros: ((await redisCpuMicros(redis)) - before) / (pages * count),
+          redisCpuMicrosPerKey: ((await redisCpuMicros(redis)) - before) / (pages * count),
         },
       });
     }
