@@ -7,13 +7,14 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { z } from 'zod';
-import { composeApp } from '../lib/compose.ts';
+import { composeApp, type Runtime } from '../lib/compose.ts';
 import { loadConfig } from '../lib/config.ts';
 import { createRouter } from '../lib/http/router.ts';
 import { fetchSend } from '../lib/outgoing/fetch-send.ts';
 import type { Send } from '../lib/outgoing/send.ts';
 import { createUndiciSend } from '../lib/outgoing/undici-send.ts';
 import { routes } from '../lib/routes.ts';
+import { importMasterKey } from '../lib/vault/node-cipher.ts';
 
 const CALLERS = 32;
 const CALLS_PER_ROUND = 2_000;
@@ -44,9 +45,9 @@ const bare =
 /** What calls write after their answer. It is part of their cost. */
 const deferred = new Set<Promise<unknown>>();
 
-async function wholeJob(send: Send): Promise<Handler> {
+async function wholeJob(send: Send, runtime: Partial<Runtime>): Promise<Handler> {
   const config = loadConfig({ ...env, VERCEL_ENV: 'production' });
-  const app = composeApp(config, { send, after: (work) => void deferred.add(work) });
+  const app = composeApp(config, { send, after: (work) => void deferred.add(work), ...runtime });
   const handle = createRouter(async () => app, routes, app.basePath);
   const saved = await handle(
     new Request('http://gateway/api/keys/openai', {
@@ -91,8 +92,8 @@ const undiciSend = createUndiciSend();
 const contenders: readonly [string, Handler][] = [
   ['bare pass-through, fetch', bare(fetchSend)],
   ['bare pass-through, undici', bare(undiciSend)],
-  ['verify, one KV request, open, forward: fetch', await wholeJob(fetchSend)],
-  ['verify, one KV request, open, forward: undici', await wholeJob(undiciSend)],
+  ['verify, KV, open, forward: fetch, WebCrypto', await wholeJob(fetchSend, {})],
+  ['verify, KV, open, forward: undici, node:crypto', await wholeJob(undiciSend, { importMasterKey })],
 ];
 console.log(`Node ${process.version}, CPU per call\n`);
 let reference = Number.NaN;
