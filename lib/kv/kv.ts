@@ -112,9 +112,10 @@ function parseAnswers(bytes: Uint8Array, count: number): readonly CommandAnswer[
   } catch {
     throw new TransportError('store_answer_not_json');
   }
-  if (!isListOfAnswers(answers) || answers.length !== count) {
-    throw new TransportError('store_answer_unexpected');
-  }
+  if (!isListOfAnswers(answers)) throw new TransportError('store_answer_unexpected');
+  // A store that refuses the whole pipeline may send one error for it, which the client reports.
+  const hasFailed = answers.some(({ error }) => error !== undefined);
+  if (answers.length !== count && !hasFailed) throw new TransportError('store_answer_unexpected');
   return answers;
 }
 

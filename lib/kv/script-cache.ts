@@ -5,9 +5,9 @@
  * `NOSCRIPT` and the commands are sent again with the source. That is safe because a script is only named where it is
  * the only command that can write: `EVALSHA` of an unknown script does nothing, and the other commands only read.
  */
-import { MAX_KNOWN_SCRIPTS, MAX_SCRIPT_LOSSES } from '../limits.ts';
+import { MAX_SCRIPT_COUNT, MAX_SCRIPT_LOSS_COUNT } from '../limits.ts';
 
-export type Command = readonly [name: string, ...args: unknown[]];
+type Command = readonly [name: string, ...args: unknown[]];
 export type Commands = readonly Command[];
 
 /** One answer a command: its result, or its error. */
@@ -38,10 +38,10 @@ export function cacheScripts(send: SendCommands): SendCommands {
   function noteStored(source: string): void {
     const script = known.get(source);
     if (script !== undefined) {
-      script.isStored = script.losses < MAX_SCRIPT_LOSSES;
+      script.isStored = script.losses < MAX_SCRIPT_LOSS_COUNT;
       return;
     }
-    if (known.size >= MAX_KNOWN_SCRIPTS) return;
+    if (known.size >= MAX_SCRIPT_COUNT) return;
     const added: KnownScript = { sha: undefined, isStored: true, losses: 0 };
     known.set(source, added);
     void sha1(source).then((sha) => {

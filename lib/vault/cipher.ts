@@ -1,7 +1,7 @@
 /** What an envelope needs of a runtime's cryptography. Node has one implementation, other runtimes the second. */
 
 /** The protected header of an envelope: these members and no other. */
-export type EnvelopeHeader = { readonly alg: 'dir'; readonly enc: 'A256GCM'; readonly kid: string };
+type EnvelopeHeader = { readonly alg: 'dir'; readonly enc: 'A256GCM'; readonly kid: string };
 
 /** Seals and opens envelopes under one content key. Made for one envelope and then dropped. */
 export type Cipher = {

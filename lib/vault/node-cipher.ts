@@ -13,16 +13,15 @@ import {
 import type { Cipher, ImportMasterKey } from './cipher.ts';
 
 const ALGORITHM = 'aes-256-gcm';
-const CONTENT_KEY_BYTES = 32;
-const IV_BYTES = 12;
-const TAG_BYTES = 16;
+/** In bytes, as A256GCM has them (RFC 7518, section 5.3). */
+const SIZES = { contentKey: 32, iv: 12, tag: 16 } as const;
 const NO_SALT = new Uint8Array();
 
 /** The master key becomes a `KeyObject`, and so do the content keys: Node takes them faster than bytes. */
 export const importMasterKey: ImportMasterKey = async (bytes) => {
   const masterKey = createSecretKey(bytes);
   return (info) => {
-    const contentKey = new Uint8Array(hkdfSync('sha256', masterKey, NO_SALT, info, CONTENT_KEY_BYTES));
+    const contentKey = new Uint8Array(hkdfSync('sha256', masterKey, NO_SALT, info, SIZES.contentKey));
     return nodeCipher(createSecretKey(contentKey));
   };
 };
@@ -32,8 +31,8 @@ export function nodeCipher(contentKey: KeyObject): Cipher {
   return {
     seal(header, plaintext) {
       const encodedHeader = Buffer.from(JSON.stringify(header)).toString('base64url');
-      const iv = randomBytes(IV_BYTES);
-      const cipher = createCipheriv(ALGORITHM, contentKey, iv, { authTagLength: TAG_BYTES });
+      const iv = randomBytes(SIZES.iv);
+      const cipher = createCipheriv(ALGORITHM, contentKey, iv, { authTagLength: SIZES.tag });
       cipher.setAAD(Buffer.from(encodedHeader, 'latin1'));
       const ciphertext = Buffer.concat([cipher.update(plaintext), cipher.final()]);
       const parts = [iv, ciphertext, cipher.getAuthTag()].map((part) => part.toString('base64url'));
@@ -43,7 +42,7 @@ export function nodeCipher(contentKey: KeyObject): Cipher {
     open(envelope) {
       const [encodedHeader = '', , iv = '', ciphertext = '', tag = ''] = envelope.split('.');
       const decipher = createDecipheriv(ALGORITHM, contentKey, Buffer.from(iv, 'base64url'), {
-        authTagLength: TAG_BYTES,
+        authTagLength: SIZES.tag,
       });
       decipher.setAAD(Buffer.from(encodedHeader, 'latin1'));
       decipher.setAuthTag(Buffer.from(tag, 'base64url'));

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { startKv } from '../../dev/kv/start-kv.ts';
 import { createKv } from '../../lib/kv/kv.ts';
 import { combineQueries, count, query, scriptQuery } from '../../lib/kv/query.ts';
-import { MAX_SCRIPT_LOSSES } from '../../lib/limits.ts';
+import { MAX_SCRIPT_LOSS_COUNT } from '../../lib/limits.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import { Secret } from '../../lib/secret.ts';
 import { redisServerInstalled, startRedisServer } from '../support/redis-server.ts';
@@ -128,7 +128,7 @@ describe.each(engines)('with the engine %s', (engine) => {
 test('a store that loses a script again and again gets its source with every call', async () => {
   const { kv, sent, loseScripts, knowScript } = await startStore();
   await knowScript();
-  for (let losses = 0; losses < MAX_SCRIPT_LOSSES; losses += 1) {
+  for (let losses = 0; losses < MAX_SCRIPT_LOSS_COUNT; losses += 1) {
     await loseScripts();
     await kv.run(increment);
     expect(sent()).toEqual([['evalsha'], ['eval']]);
@@ -148,4 +148,18 @@ test('of many calls under way when a script is lost, each succeeds and counts on
   expect(counted.sort((a, b) => a - b)).toEqual(Array.from({ length: 20 }, (_, index) => before + 1 + index));
   await kv.run(increment);
   expect(sent().at(-1)).toEqual(['evalsha']);
+});
+
+test('a store that answers more or fewer commands than it got is an outage', async () => {
+  for (const body of ['[]', '[{"result":1},{"result":1}]']) {
+    const kv = createKv({ url: 'http://store.invalid', token: new Secret('token') }, async () => ({
+      status: 200,
+      headers: new Headers(),
+      body: new Blob([body]).stream(),
+    }));
+    await expect(kv.run(increment)).rejects.toMatchObject({
+      code: 'store_unavailable',
+      reason: 'store_answer_unexpected',
+    });
+  }
 });
