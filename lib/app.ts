@@ -14,6 +14,7 @@ import { lazy } from './lazy.ts';
 import { MAX_KV_CONNECTIONS } from './limits.ts';
 import type { Send } from './outgoing/send.ts';
 import { routes } from './routes.ts';
+import type { ImportMasterKey } from './vault/cipher.ts';
 import type { UnwrapKeys } from './vault/wrapped-keys.ts';
 
 const BASE_PATH = '/api';
@@ -35,6 +36,7 @@ export const app: () => Promise<App> = lazy(async () => {
     after: waitUntil,
     basePath: BASE_PATH,
     unwrapKeys,
+    importMasterKey,
     localKeys,
     tracing,
   });
@@ -47,6 +49,9 @@ function lazySend(pool: { readonly connections?: number }): Send {
 }
 
 const unwrapKeys: UnwrapKeys = async (wrapped) => (await import('./vault/kms.ts')).unwrapWithKms(wrapped);
+
+const importMasterKey: ImportMasterKey = async (bytes) =>
+  (await import('./vault/node-cipher.ts')).importMasterKey(bytes);
 
 /** The handlers of a function file: every route of lib/routes.ts, or only those of the given paths. */
 export function serve(...paths: readonly (typeof routes)[number]['path'][]): FunctionHandlers {

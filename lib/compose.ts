@@ -12,6 +12,7 @@ import { lazy } from './lazy.ts';
 import type { LocalKeys } from './local/local-keys.ts';
 import type { Send } from './outgoing/send.ts';
 import type { Tracing } from './telemetry/tracing.ts';
+import type { ImportMasterKey } from './vault/cipher.ts';
 import type { UnwrapKeys } from './vault/wrapped-keys.ts';
 
 /** What differs between runtimes. */
@@ -30,6 +31,8 @@ export type Runtime = {
   readonly tracing?: Tracing | undefined;
   /** Opens the keys of `VAULT_KEYS_KMS`, where this runtime can. */
   readonly unwrapKeys?: UnwrapKeys;
+  /** Default: WebCrypto. */
+  readonly importMasterKey?: ImportMasterKey;
 };
 
 const DEFAULT_BASE_PATH = '/api';
@@ -49,9 +52,13 @@ export function composeApp(
     localKeys,
     tracing,
     unwrapKeys,
+    importMasterKey,
   }: Runtime,
 ): App {
-  const ring = lazy(async () => (await import('./vault/key-ring.ts')).loadKeyRing(config, unwrapKeys));
+  const ring = lazy(async () => {
+    const { loadKeyRing } = await import('./vault/key-ring.ts');
+    return loadKeyRing(config, unwrapKeys, importMasterKey);
+  });
   const store = lazy(async () => (await import('./kv/kv.ts')).createKv(config.kv, sendToKv));
   const kv: Kv = { run: async (query) => (await store()).run(query) };
   const verifier = lazy(() => createVerifier(config.auth, send, clock));

@@ -60,6 +60,10 @@ export const MAX_KV_ANSWER_BYTES = 4 * 1024 * 1024;
 export const MAX_KV_ANSWER_MS = 10_000;
 /** Connections to KV. A burst of calls waits for one instead of opening its own: KV answers in a few milliseconds. */
 export const MAX_KV_CONNECTIONS = 64;
+/** How many scripts a store may be told by their SHA-1. This project has a few dozen. */
+export const MAX_SCRIPT_COUNT = 200;
+/** How often a store may lose a script before every call sends it whole. Each loss costs one request. */
+export const MAX_SCRIPT_LOSS_COUNT = 10;
 /** How long `/api/health` answers what it found. */
 export const HEALTH_LIFETIME_MS = 3_000;
 /** How long the mark of an erased user stays: longer than the longest invocation, 800 seconds on Vercel. */

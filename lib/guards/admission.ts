@@ -15,7 +15,7 @@ import {
 import { Problem } from '../errors.ts';
 import type { UserId } from '../identity/user-id.ts';
 import { type CallStart, ERASED, unlessErased } from '../kv/erasure.ts';
-import { count, type Query, type Script, scriptQuery } from '../kv/query.ts';
+import { assertLength, count, mapQuery, type Query, type Script, scriptQuery } from '../kv/query.ts';
 import {
   CALL_COUNTER_LIFETIME_SECONDS,
   CONCURRENT_CALLS_RETRY_SECONDS,
@@ -83,50 +83,43 @@ export function admitUse(
     readonly now: Date;
   },
 ): Query<Admission> {
-  return scriptQuery(
-    unlessErased(start, {
-      source: ADMIT,
-      keys: [
-        ...[window.currentKey, window.previousKey, recordsKey(user), guardsKey(user), usedTodayKey(user)],
-        ...[begunKey(user), usesKey(user)],
+  const admission = unlessErased(start, {
+    source: ADMIT,
+    keys: [
+      ...[window.currentKey, window.previousKey, recordsKey(user), guardsKey(user), usedTodayKey(user)],
+      ...[begunKey(user), usesKey(user)],
+    ],
+    args: [
+      ...[
+        String(limits.callsPerMinute),
+        String(window.previousWeight),
+        String(CALL_COUNTER_LIFETIME_SECONDS),
       ],
-      args: [
-        ...[
-          String(limits.callsPerMinute),
-          String(window.previousWeight),
-          String(CALL_COUNTER_LIFETIME_SECONDS),
-        ],
-        ...[dayOf(now), String(now.getTime()), String(DAY_COUNTER_LIFETIME_SECONDS), take],
-        ...[String(limits.maxConcurrentCalls), call.requestId, describeBegun(call)],
-        ...interruptionArgs(auditBounds, now),
-        String(wanted.length),
-        ...wanted.flatMap(({ provider, model, isInFile }) => [
-          provider,
-          model === null ? NO_MODEL : (model ?? ''),
-          isInFile ? '1' : '',
-        ]),
-      ],
-    }),
-    z.union([
-      z
-        .literal(ERASED)
-        .transform((): Admission => ({ refusal: 'erased', calls: NO_CALLS, decisions: new Map() })),
-      z
-        .tuple([z.enum(['rate', 'concurrency', 'none']), count, count, z.array(decision)])
-        .refine(([refusal, , , decisions]) => decisions.length === (refusal === 'none' ? wanted.length : 0))
-        .transform(([refusal, current, previous, decisions]): Admission => {
-          const decided = wanted.flatMap(({ provider }, index) => {
-            const found = decisions[index];
-            return found === undefined ? [] : [[provider, found] as const];
-          });
-          return {
-            refusal: refusal === 'none' ? undefined : refusal,
-            calls: { current, previous },
-            decisions: new Map(decided),
-          };
-        }),
-    ]),
-  );
+      ...[dayOf(now), String(now.getTime()), String(DAY_COUNTER_LIFETIME_SECONDS), take],
+      ...[String(limits.maxConcurrentCalls), call.requestId, describeBegun(call)],
+      ...interruptionArgs(auditBounds, now),
+      String(wanted.length),
+      ...wanted.flatMap(({ provider, model, isInFile }) => [
+        provider,
+        model === null ? NO_MODEL : (model ?? ''),
+        isInFile ? '1' : '',
+      ]),
+    ],
+  });
+  return mapQuery(scriptQuery(admission, admissionAnswer), (answer): Admission => {
+    if (answer === ERASED) return { refusal: 'erased', calls: NO_CALLS, decisions: new Map() };
+    const [refusal, current, previous, decisions] = answer;
+    assertLength(decisions, refusal === 'none' ? wanted.length : 0);
+    const decided = wanted.flatMap(({ provider }, index) => {
+      const found = decisions[index];
+      return found === undefined ? [] : [[provider, found] as const];
+    });
+    return {
+      refusal: refusal === 'none' ? undefined : refusal,
+      calls: { current, previous },
+      decisions: new Map(decided),
+    };
+  });
 }
 
 const NO_CALLS: CallCounts = { current: 0, previous: 0 };
@@ -160,7 +153,6 @@ const OUTCOMES = {
 
 /** What the script decides about one wanted key. */
 const decision = z.union([
-  z.tuple([z.literal('missing')]).transform((): KeyDecision => ({ outcome: 'missing', isCounted: false })),
   z
     .tuple([z.enum(['allowed', 'paused', 'expired', 'model', 'used']), z.string(), z.string(), z.int()])
     .transform(
@@ -171,6 +163,12 @@ const decision = z.union([
         isCounted: isCounted === 1,
       }),
     ),
+  z.tuple([z.literal('missing')]).transform((): KeyDecision => ({ outcome: 'missing', isCounted: false })),
+]);
+
+const admissionAnswer = z.union([
+  z.tuple([z.enum(['rate', 'concurrency', 'none']), count, count, z.array(decision)]),
+  z.literal(ERASED),
 ]);
 
 /**

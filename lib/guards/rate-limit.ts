@@ -51,9 +51,13 @@ export function countCall({ currentKey, previousKey }: RateWindow): Query<CallCo
   return query(
     (pipeline) =>
       pipeline.incr(currentKey).expire(currentKey, CALL_COUNTER_LIFETIME_SECONDS).get(previousKey),
-    z.tuple([count, count, optionalCounter]).transform(([current, , previous]) => ({ current, previous })),
+    callCounts,
   );
 }
+
+const callCounts = z
+  .tuple([count, count, optionalCounter])
+  .transform(([current, , previous]) => ({ current, previous }));
 
 /**
  * Refuses a counted call that is over the limit. The previous window counts by the part of it that is less than a

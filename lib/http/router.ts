@@ -10,7 +10,7 @@ import { callersTraceparent } from '../telemetry/trace-context.ts';
 import type { CallTrace } from '../telemetry/tracing.ts';
 import type { App, Call, PathParams } from './call.ts';
 import { allowOrigin, preflight } from './cors.ts';
-import { METHODS, type Method, type Routes } from './endpoint.ts';
+import { METHODS, type Method, type Route, type Routes } from './endpoint.ts';
 import { problemResponse, toProblem } from './problem-response.ts';
 
 export type RouteEntry = {
@@ -32,7 +32,12 @@ export function createRouter(
   table: readonly RouteEntry[],
   basePath: string,
 ): Handler {
-  const patterns = table.map(({ path, load }) => ({ path, load: lazy(load), pattern: basePath + path }));
+  const patterns = table.map(({ path, load }) => {
+    const pattern = basePath + path;
+    const isOpen = pattern.endsWith('/*');
+    const expected = (isOpen ? pattern.slice(0, -2) : pattern).split('/');
+    return { pattern, isOpen, expected, loadHandlers: lazy(async () => toHandlers(await load())) };
+  });
 
   return async (request) => {
     const requestId = crypto.randomUUID();
@@ -49,7 +54,15 @@ export function createRouter(
       if (found === undefined) throw new Problem('not_found');
       const traceparent = trace?.traceparent ?? callersTraceparent(request.headers);
       const { params, rest } = found;
-      response = await answer(found.load, { app, request, requestId, stages, params, rest, traceparent });
+      response = await answer(found.loadHandlers, {
+        app,
+        request,
+        requestId,
+        stages,
+        params,
+        rest,
+        traceparent,
+      });
     } catch (error) {
       const problem = toProblem(error, requestId);
       reason = problem.reason;
@@ -82,31 +95,46 @@ export function forEveryMethod(handle: Handler): FunctionHandlers {
   };
 }
 
-async function answer(load: RouteEntry['load'], call: Call): Promise<Response> {
+type Handlers = ReadonlyMap<string, Route>;
+
+/** By method. HEAD is answered as GET where a route has no handler of its own for it. */
+function toHandlers(routes: Routes): Handlers {
+  const methods = METHODS.filter((method) => method !== 'OPTIONS');
+  return new Map(
+    methods.flatMap((method) => {
+      const handle = routes[method] ?? (method === 'HEAD' ? routes.GET : undefined);
+      return handle === undefined ? [] : [[method, handle] as const];
+    }),
+  );
+}
+
+async function answer(loadHandlers: () => Promise<Handlers>, call: Call): Promise<Response> {
   const { request, app } = call;
   if (request.method === 'OPTIONS') return preflight(request, app.config.allowedOrigins);
-  const routes = await load();
-  const handlers = new Map(Object.entries({ ...routes, HEAD: routes.HEAD ?? routes.GET }));
-  const handle = METHODS.some((method) => method === request.method) && handlers.get(request.method);
-  if (!handle) {
-    const allowed = METHODS.filter((method) => method === 'OPTIONS' || handlers.get(method) !== undefined);
+  const handlers = await loadHandlers();
+  const handle = handlers.get(request.method);
+  if (handle === undefined) {
+    const allowed = METHODS.filter((method) => method === 'OPTIONS' || handlers.has(method));
     throw new Problem('method_not_allowed', { headers: { allow: allowed.join(', ') } });
   }
   return handle(call);
 }
 
-type FoundRoute = RouteEntry & {
+type Pattern = {
   readonly pattern: string;
-  readonly params: PathParams;
-  readonly rest: string;
+  /** Whether the pattern ends in `/*`. */
+  readonly isOpen: boolean;
+  /** The segments of the pattern, without the `*`. */
+  readonly expected: readonly string[];
+  readonly loadHandlers: () => Promise<Handlers>;
 };
+type FoundRoute = Pattern & { readonly params: PathParams; readonly rest: string };
 
-function findRoute(
-  patterns: readonly (RouteEntry & { readonly pattern: string })[],
-  pathname: string,
-): FoundRoute | undefined {
+function findRoute(patterns: readonly Pattern[], pathname: string): FoundRoute | undefined {
+  const segments = pathname.split('/');
+  const closedSegments = pathname.endsWith('/') ? segments.slice(0, -1) : segments;
   for (const entry of patterns) {
-    const match = matchPath(entry.pattern, pathname);
+    const match = matchPath(entry, entry.isOpen ? segments : closedSegments);
     if (match !== undefined) return { ...entry, ...match };
   }
   return undefined;
@@ -117,12 +145,9 @@ function findRoute(
  * that ends in `/*` takes any rest and does not decode it.
  */
 function matchPath(
-  pattern: string,
-  pathname: string,
+  { isOpen, expected }: Pattern,
+  actual: readonly string[],
 ): { readonly params: PathParams; readonly rest: string } | undefined {
-  const isOpen = pattern.endsWith('/*');
-  const expected = (isOpen ? pattern.slice(0, -2) : pattern).split('/');
-  const actual = (isOpen ? pathname : pathname.replace(/\/$/, '')).split('/');
   if (isOpen ? actual.length < expected.length : actual.length !== expected.length) return undefined;
   const params: [string, string][] = [];
   for (const [index, part] of expected.entries()) {

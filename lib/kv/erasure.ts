@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
-import { ERASURE_MARK_LIFETIME_SECONDS } from '../limits.ts';
+import { ERASURE_MARK_LIFETIME_SECONDS, MAX_SCRIPT_COUNT } from '../limits.ts';
 import { ownerKey } from './key-names.ts';
 import type { Kv } from './kv.ts';
 import { count, optionalCounter, type Query, query, type Script } from './query.ts';
@@ -48,6 +48,17 @@ local erasedAt = redis.call('HGET', KEYS[#KEYS], 'at')
 if erasedAt and tonumber(erasedAt) >= tonumber(ARGV[#ARGV]) then return ${ERASED} end
 `;
 
+const withCheck = new Map<string, string>();
+
+/** Made once for each script: a text that is put together anew has to be hashed anew, to find its SHA-1. */
+function checkFirst(source: string): string {
+  const known = withCheck.get(source);
+  if (known !== undefined) return known;
+  const checked = STOP_IF_ERASED + source;
+  if (withCheck.size < MAX_SCRIPT_COUNT) withCheck.set(source, checked);
+  return checked;
+}
+
 /**
  * The script, preceded by a check: it does nothing and returns `ERASED` when the user was erased since the call began.
  * Without a start it always runs.
@@ -55,7 +66,7 @@ if erasedAt and tonumber(erasedAt) >= tonumber(ARGV[#ARGV]) then return ${ERASED
 export function unlessErased(start: CallStart | undefined, { source, keys, args }: Script): Script {
   if (start === undefined) return { source, keys, args };
   return {
-    source: STOP_IF_ERASED + source,
+    source: checkFirst(source),
     keys: [...keys, start.markKey],
     args: [...args, String(start.atMs)],
   };

@@ -10,7 +10,8 @@ import { describeOrigin, log } from '../log.ts';
 import { readWithLimit } from '../outgoing/body.ts';
 import { type Send, SendError } from '../outgoing/send.ts';
 import type { Secret } from '../secret.ts';
-import type { Query } from './query.ts';
+import { type Query, UnexpectedAnswer } from './query.ts';
+import { type CommandAnswer, type Commands, cacheScripts } from './script-cache.ts';
 
 type Requester = ConstructorParameters<typeof VercelKV>[0];
 type Address = { readonly url: string; readonly token: Secret };
@@ -27,7 +28,14 @@ export type Kv = {
 };
 
 export function createKv(address: Address, send: Send): Kv {
-  const client = new RawKv({ request: (request) => transmit(address, send, request) });
+  const sendCommands = cacheScripts((commands) => transmit(address, send, commands));
+  const client = new RawKv({
+    async request({ body }) {
+      // The client sends nothing but pipelines, and types every answer as that of one command.
+      const answers: ReturnType<typeof JSON.parse> = await sendCommands(toCommands(body));
+      return answers;
+    },
+  });
   return {
     async run(query) {
       const pipeline = client.pipeline();
@@ -58,43 +66,66 @@ class RawKv extends VercelKV {
   }
 }
 
+function toCommands(body: unknown): Commands {
+  if (!isListOfCommands(body)) throw new TransportError('internal');
+  return body;
+}
+
+function isListOfCommands(body: unknown): body is Commands {
+  return Array.isArray(body) && body.every((words) => Array.isArray(words) && typeof words[0] === 'string');
+}
+
 /** Replaces the client's own transport: one try, one deadline, no cache, no telemetry. */
 async function transmit(
   { url, token }: Address,
   send: Send,
-  { path = [], body }: Parameters<Requester['request']>[0],
-) {
+  commands: Commands,
+): Promise<readonly CommandAnswer[]> {
   const answer = await send({
     method: 'POST',
-    url: [url, ...path].join('/'),
+    url: `${url}/pipeline`,
     headers: {
       authorization: `Bearer ${token.reveal()}`,
       'content-type': 'application/json',
       'cache-control': 'no-store',
     },
-    body: JSON.stringify(body),
+    body: JSON.stringify(commands),
     answerTimeoutMs: KV_TIMEOUT_MS,
     idleTimeoutMs: KV_TIMEOUT_MS,
   });
   const bytes = await readWithLimit(answer.body, MAX_KV_ANSWER_BYTES, MAX_KV_ANSWER_MS);
   if (bytes === undefined) throw new TransportError('store_answer_too_large');
   if (answer.status !== 200) throw new TransportError('store_status_unexpected');
-  return parseAnswer(bytes);
+  return parseAnswers(bytes, commands.length);
 }
 
-/** What the REST protocol answers a pipeline with: one object a command. */
-const pipelineAnswer = z.array(z.union([z.object({ result: z.unknown() }), z.object({ error: z.string() })]));
+const decoder = new TextDecoder();
 
-/** The client looks into each item of the list, so the list is checked before the client sees it. */
-function parseAnswer(bytes: Uint8Array) {
-  let answer: ReturnType<typeof JSON.parse>;
+/**
+ * What the REST protocol answers a pipeline with: one object a command, with its result or its error. The client looks
+ * into each, so the list is checked before the client sees it.
+ */
+function parseAnswers(bytes: Uint8Array, count: number): readonly CommandAnswer[] {
+  let answers: unknown;
   try {
-    answer = JSON.parse(new TextDecoder().decode(bytes));
+    answers = JSON.parse(decoder.decode(bytes));
   } catch {
     throw new TransportError('store_answer_not_json');
   }
-  if (!pipelineAnswer.safeParse(answer).success) throw new TransportError('store_answer_unexpected');
-  return answer;
+  if (!isListOfAnswers(answers)) throw new TransportError('store_answer_unexpected');
+  // A store that refuses the whole pipeline may send one error for it, which the client reports.
+  const hasFailed = answers.some(({ error }) => error !== undefined);
+  if (answers.length !== count && !hasFailed) throw new TransportError('store_answer_unexpected');
+  return answers;
+}
+
+function isListOfAnswers(answers: unknown): answers is readonly CommandAnswer[] {
+  return Array.isArray(answers) && answers.every(isAnswer);
+}
+
+function isAnswer(answer: unknown): boolean {
+  if (typeof answer !== 'object' || answer === null) return false;
+  return 'result' in answer || ('error' in answer && typeof answer.error === 'string');
 }
 
 class TransportError extends Error {
@@ -116,5 +147,6 @@ const SEND_REASONS = {
 function reasonOf(error: unknown): Reason {
   if (error instanceof TransportError) return error.reason;
   if (error instanceof SendError) return SEND_REASONS[error.reason];
-  return error instanceof z.core.$ZodError ? 'store_answer_unexpected' : 'store_command_failed';
+  const isUnexpected = error instanceof z.core.$ZodError || error instanceof UnexpectedAnswer;
+  return isUnexpected ? 'store_answer_unexpected' : 'store_command_failed';
 }

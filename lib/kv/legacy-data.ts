@@ -9,9 +9,11 @@ import { count, type Query, query } from './query.ts';
 export function hasLegacyData(user: UserId): Query<boolean> {
   return query(
     (pipeline) => pipeline.exists(legacyOwnerKey(user, 'keys')).exists(legacyOwnerKey(user, 'onboarding')),
-    z.tuple([count, count]).transform((found) => found.some((number) => number > 0)),
+    foundAny,
   );
 }
+
+const foundAny = z.tuple([count, count]).transform(([keys, onboarding]) => keys > 0 || onboarding > 0);
 
 /**
  * Deletes what these keys of the user were called before, so that an erased user does not come back when data is moved.

@@ -7,12 +7,20 @@ import { type ZodType, z } from 'zod';
 
 type Pipeline = ReturnType<VercelKV['pipeline']>;
 
-/** Parses the answers to the query's own commands. Throws if they have an unexpected shape. */
+/** Parses the answers to the query's own commands. Throws ZodError or `UnexpectedAnswer` if their shape is another. */
 type ParseAnswers<T> = (answers: readonly unknown[]) => T;
 
 export type Query<T> = (pipeline: Pipeline) => ParseAnswers<T>;
 
-/** A query of one or more commands. `schema` parses the list of their answers, one item for each command. */
+/** An answer of an unexpected shape, where no schema found it. */
+export class UnexpectedAnswer extends Error {
+  override readonly name = 'UnexpectedAnswer';
+}
+
+/**
+ * A query of one or more commands. `schema` parses the list of their answers, one item for each command. Making a schema
+ * takes longer than parsing with it: queries of every call use one that was made before, with `mapQuery`.
+ */
 export function query<T>(addCommands: (pipeline: Pipeline) => unknown, schema: ZodType<T>): Query<T> {
   return (pipeline) => {
     addCommands(pipeline);
@@ -22,10 +30,18 @@ export function query<T>(addCommands: (pipeline: Pipeline) => unknown, schema: Z
 
 /** Runs a Lua script as one command. `schema` parses what it returns. */
 export function scriptQuery<T>(script: Script, schema: ZodType<T>): Query<T> {
-  return query(
-    (pipeline) => pipeline.eval(script.source, [...script.keys], [...script.args]),
-    z.tuple([schema]).transform(([result]) => result),
-  );
+  return (pipeline) => {
+    pipeline.eval(script.source, [...script.keys], [...script.args]);
+    return ([answer]) => schema.parse(answer);
+  };
+}
+
+/** The same query, with its parsed answer changed by what this call knows. */
+export function mapQuery<A, T>(asked: Query<A>, change: (answer: A) => T): Query<T> {
+  return (pipeline) => {
+    const parse = asked(pipeline);
+    return (answers) => change(parse(answers));
+  };
 }
 
 /** A Lua script with what it sees as `KEYS` and `ARGV`. */
@@ -76,6 +92,11 @@ export const optionalCounter = z
 /** The answer to `HMGET` and `MGET` of this many fields, in order. */
 export function optionalTexts(fields: number) {
   return z.array(optionalText).length(fields);
+}
+
+/** Refuses a list whose length is not that of what was asked for. */
+export function assertLength(list: readonly unknown[], length: number): void {
+  if (list.length !== length) throw new UnexpectedAnswer();
 }
 
 /** The answer to `HGETALL`: names and values alternately. An object, as some front ends send, is refused. */

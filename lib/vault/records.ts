@@ -7,7 +7,16 @@ import { z } from 'zod';
 import type { UserId } from '../identity/user-id.ts';
 import { type CallStart, ERASED, type UserData, unlessErased } from '../kv/erasure.ts';
 import { ownerKey } from '../kv/key-names.ts';
-import { fieldsOfHash, optionalTexts, type Query, query, type Script, scriptQuery } from '../kv/query.ts';
+import {
+  assertLength,
+  fieldsOfHash,
+  mapQuery,
+  optionalText,
+  type Query,
+  query,
+  type Script,
+  scriptQuery,
+} from '../kv/query.ts';
 import type { ProviderId } from '../providers/catalogue.ts';
 import { type Deletions, deletionsKey, NEVER_DELETED, WAS_DELETED } from './deletions.ts';
 import { kidOf } from './envelope.ts';
@@ -27,21 +36,23 @@ export const lastUsedKey = (user: UserId) => ownerKey(user, 'used');
 
 /** The stored records of these providers; a provider without one is absent. */
 export function readRecords(user: UserId, providers: readonly ProviderId[]): Query<Records> {
-  const texts = optionalTexts(providers.length);
-  return query(
+  const lists = query(
     (pipeline) => pipeline.hmget(recordsKey(user), ...providers).hmget(lastUsedKey(user), ...providers),
-    z.tuple([texts, texts]).transform(([records, lastUsed]): Records => {
-      const entries = providers.flatMap((provider, index) => {
-        const text = records[index];
-        if (text == null) return [];
-        return [
-          [provider, { ...parseStoredRecord(text), lastUsedAt: lastUsed[index] ?? undefined }] as const,
-        ];
-      });
-      return new Map(entries);
-    }),
+    recordsAndLastUses,
   );
+  return mapQuery(lists, ([records, lastUsed]): Records => {
+    assertLength(records, providers.length);
+    assertLength(lastUsed, providers.length);
+    const entries = providers.flatMap((provider, index) => {
+      const text = records[index];
+      if (text == null) return [];
+      return [[provider, { ...parseStoredRecord(text), lastUsedAt: lastUsed[index] ?? undefined }] as const];
+    });
+    return new Map(entries);
+  });
 }
+
+const recordsAndLastUses = z.tuple([z.array(optionalText), z.array(optionalText)]);
 
 /**
  * The result of a write. `changed`: the field no longer holds the expected value. `retired`: the record is sealed

@@ -4,7 +4,6 @@ import { once } from 'node:events';
 import { resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createClient } from '@vercel/kv';
-import { CompactEncrypt } from 'jose';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { toUserId } from '../../lib/identity/user-id.ts';
 import { ownerKey } from '../../lib/kv/key-names.ts';
@@ -75,11 +74,9 @@ async function oldRecord(
   { master = oldMaster, at = SAVED_AT } = {},
 ) {
   const kid = master.split(':')[0] ?? '';
-  const contentKey = await (await ringOf(master)).deriveKey(kid, { sub, provider });
-  if (contentKey === undefined) throw new Error('no content key');
-  const jwe = await new CompactEncrypt(new TextEncoder().encode(key))
-    .setProtectedHeader({ alg: 'dir', enc: 'A256GCM', kid })
-    .encrypt(contentKey);
+  const cipher = await (await ringOf(master)).cipherFor(kid, { sub, provider });
+  if (cipher === undefined) throw new Error('no cipher');
+  const jwe = await cipher.seal({ alg: 'dir', enc: 'A256GCM', kid }, new TextEncoder().encode(key));
   const times = { createdAt: at, updatedAt: at };
   return JSON.stringify({ v: 1, jwe, hint: key.slice(-4), status: 'valid', version: 3, ...times });
 }

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -19,7 +19,7 @@ export type World = {
   readonly kv: {
     readonly url: string;
     readonly token: string;
-    /** Every request so far; a pipeline is one request. */
+    /** Every request so far; a pipeline is one request. A script that was named by its SHA-1 is here as its source. */
     readonly requests: KvRequest[];
     /** Stops only the store, to emulate an outage. */
     stop(): Promise<void>;
@@ -54,9 +54,10 @@ export type WorldOptions = {
 export async function startWorld(options: WorldOptions = {}): Promise<World> {
   const { mode = 'production', env: extra = {}, issuerAlg, kvEngine = 'embedded', applyEnv = true } = options;
   const requests: KvRequest[] = [];
+  const withSource = sourceFinder();
   const directory = await mkdtemp(join(tmpdir(), 'userkeys-world-'));
   const [kv, issuer, providers] = await Promise.all([
-    startStore(kvEngine, (commands) => requests.push(commands)),
+    startStore(kvEngine, (commands) => requests.push(commands.map(withSource))),
     startTestIssuer(issuerAlg === undefined ? {} : { alg: issuerAlg }),
     startTestProviders(),
   ]);
@@ -99,6 +100,17 @@ export async function startWorld(options: WorldOptions = {}): Promise<World> {
       await Promise.all([stopKv(), issuer.close(), providers.close()]);
       await rm(directory, { recursive: true, force: true });
     },
+  };
+}
+
+/** Puts the source of a script back into a command that only names it. The source came in an earlier command. */
+function sourceFinder(): (command: readonly string[]) => readonly string[] {
+  const sources = new Map<string, string>();
+  return (command) => {
+    const [name = '', script = '', ...rest] = command;
+    if (/^eval$/i.test(name)) sources.set(createHash('sha1').update(script).digest('hex'), script);
+    const source = /^evalsha$/i.test(name) ? sources.get(script) : undefined;
+    return source === undefined ? command : ['eval', source, ...rest];
   };
 }
 

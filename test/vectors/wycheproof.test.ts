@@ -1,7 +1,8 @@
 /**
  * The published vectors of Project Wycheproof (see README.md) against the two places where this project reads JOSE:
- * the verification of session tokens, and the envelope of stored keys.
+ * the verification of session tokens, and the envelope of stored keys in both of its implementations.
  */
+import { createSecretKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CompactEncrypt, compactDecrypt } from 'jose';
@@ -14,6 +15,8 @@ import { bodyOf } from '../../lib/outgoing/body.ts';
 import { Secret } from '../../lib/secret.ts';
 import { openKey, sealKey } from '../../lib/vault/envelope.ts';
 import type { KeyRing } from '../../lib/vault/key-ring.ts';
+import { nodeCipher } from '../../lib/vault/node-cipher.ts';
+import { webCipher } from '../../lib/vault/web-cipher.ts';
 import { TEST_TENANT } from '../support/start-world.ts';
 import { userId } from '../support/user-ids.ts';
 
@@ -137,13 +140,20 @@ function signatureReader(group: Group) {
 
 const OWNER = { user: userId('alice'), provider: 'openai' } as const;
 
-/** A ring whose content key is the key of the vectors, for every `kid`. Undefined when it is no key of A256GCM. */
-async function ringOf(bytes: Buffer, kid: string): Promise<KeyRing> {
-  const contentKey =
-    bytes.length === 32
-      ? await crypto.subtle.importKey('raw', new Uint8Array(bytes), 'AES-GCM', false, ['encrypt', 'decrypt'])
-      : undefined;
-  return { currentKid: kid, kids: new Set([kid]), deriveKey: async () => contentKey };
+/** The cipher of each implementation for these bytes as its content key. */
+const CIPHERS = {
+  'node:crypto': async (bytes: Buffer) => nodeCipher(createSecretKey(bytes)),
+  WebCrypto: async (bytes: Buffer) =>
+    webCipher(
+      await crypto.subtle.importKey('raw', new Uint8Array(bytes), 'AES-GCM', false, ['encrypt', 'decrypt']),
+    ),
+};
+type CipherOf = (typeof CIPHERS)[keyof typeof CIPHERS];
+
+/** A ring whose content key is the key of the vectors, for every `kid`. None when it is no key of A256GCM. */
+async function ringOf(cipherOf: CipherOf, bytes: Buffer, kid: string): Promise<KeyRing> {
+  const cipher = bytes.length === 32 ? await cipherOf(bytes) : undefined;
+  return { currentKid: kid, kids: new Set([kid]), cipherFor: async () => cipher };
 }
 
 function symmetricKey({ private: key }: Group): { readonly bytes: Buffer; readonly kid: string } {
@@ -151,10 +161,12 @@ function symmetricKey({ private: key }: Group): { readonly bytes: Buffer; readon
   return { bytes: Buffer.from(k ?? '', 'base64url'), kid: kid ?? 'kid' };
 }
 
-function envelopeReader(group: Group) {
+function envelopeReader(cipherOf: CipherOf, group: Group) {
   const { bytes, kid } = symmetricKey(group);
   return async ({ jwe, pt }: Vector): Promise<boolean> => {
-    const opened = await openKey(await ringOf(bytes, kid), OWNER, textOf(jwe)).catch(() => undefined);
+    const opened = await openKey(await ringOf(cipherOf, bytes, kid), OWNER, textOf(jwe)).catch(
+      () => undefined,
+    );
     if (opened !== undefined) expect(Buffer.from(opened.reveal()).toString('hex')).toBe(pt);
     return opened !== undefined;
   };
@@ -171,7 +183,12 @@ function isListed(file: string, tcId: number): boolean {
   );
 }
 
-describe.each(FILES)('%s', (file) => {
+const implementations = Object.entries(CIPHERS);
+const filesByCipher = FILES.flatMap((file) =>
+  implementations.map(([name, cipher]) => ({ file, name, cipher })),
+);
+
+describe.each(filesByCipher)('$file, envelopes with $name', ({ file, cipher }) => {
   test('every valid vector is accepted and every invalid one refused, but for the listed differences', async () => {
     const { numberOfTests, testGroups } = readVectors(file);
     const wrong: string[] = [];
@@ -179,7 +196,7 @@ describe.each(FILES)('%s', (file) => {
     let differing = 0;
     for (const group of testGroups) {
       const acceptsSignature = signatureReader(group);
-      const opensEnvelope = envelopeReader(group);
+      const opensEnvelope = envelopeReader(cipher, group);
       for (const vector of group.tests) {
         const isAccepted = await (vector.jws === undefined ? opensEnvelope : acceptsSignature)(vector);
         const differs = isAccepted !== (vector.result === 'valid');
@@ -198,7 +215,7 @@ describe.each(FILES)('%s', (file) => {
   });
 });
 
-describe('envelopes and jose', () => {
+describe.each(implementations)('envelopes with %s and jose', (_name, cipherOf) => {
   const encryption = readVectors('json_web_encryption_test');
   const keys = FILES.flatMap((file) => readVectors(file).testGroups)
     .map(symmetricKey)
@@ -210,7 +227,7 @@ describe('envelopes and jose', () => {
   test('read each other, with every key and text of the vectors that fits', async () => {
     expect(keys.length).toBeGreaterThan(5);
     for (const { bytes, kid } of keys) {
-      const ring = await ringOf(bytes, kid);
+      const ring = await ringOf(cipherOf, bytes, kid);
       for (const text of new Set(texts)) {
         const sealed = await sealKey(ring, OWNER, new Secret(text));
         expect(new TextDecoder().decode((await compactDecrypt(sealed, bytes)).plaintext)).toBe(text);
@@ -227,7 +244,7 @@ describe('envelopes and jose', () => {
     const [key] = keys;
     if (group === undefined || key === undefined) throw new Error('The file has no such group.');
     const [valid, ...others] = group.tests.map(({ jwe }) => textOf(jwe).split('.'));
-    const ring = await ringOf(key.bytes, key.kid);
+    const ring = await ringOf(cipherOf, key.bytes, key.kid);
     const sealed = (await sealKey(ring, OWNER, new Secret('some text'))).split('.');
     const changed = others
       .filter((parts, index) => group.tests[index + 1]?.result === 'invalid' && parts.length > 1)

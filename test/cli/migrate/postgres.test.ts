@@ -25,7 +25,7 @@ const SCHEMA = `
   CREATE TABLE api_keys (session_id integer, provider text, key text, created_at timestamptz,
     updated_at timestamptz);`;
 
-const WRITES = new Set(['eval', 'hset', 'hsetnx', 'hdel', 'del', 'set']);
+const WRITES = new Set(['eval', 'evalsha', 'hset', 'hsetnx', 'hdel', 'del', 'set']);
 
 describe.skipIf(bin === undefined)('from PostgreSQL', () => {
   let postgres: RunningPostgres;
