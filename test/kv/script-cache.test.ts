@@ -6,6 +6,7 @@ import { startKv } from '../../dev/kv/start-kv.ts';
 import { createKv } from '../../lib/kv/kv.ts';
 import { combineQueries, count, query, scriptQuery } from '../../lib/kv/query.ts';
 import { MAX_SCRIPT_LOSS_COUNT } from '../../lib/limits.ts';
+import { bodyOf } from '../../lib/outgoing/body.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import { Secret } from '../../lib/secret.ts';
 import { redisServerInstalled, startRedisServer } from '../support/redis-server.ts';
@@ -155,7 +156,7 @@ test('a store that answers more or fewer commands than it got is an outage', asy
     const kv = createKv({ url: 'http://store.invalid', token: new Secret('token') }, async () => ({
       status: 200,
       headers: new Headers(),
-      body: new Blob([body]).stream(),
+      body: bodyOf(new Blob([body]).stream()),
     }));
     await expect(kv.run(increment)).rejects.toMatchObject({
       code: 'store_unavailable',
