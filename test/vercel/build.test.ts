@@ -72,6 +72,13 @@ describe('a build', () => {
     }
   });
 
+  test('keeps the names of classes, which the log prints of unexpected errors', async () => {
+    const text = await readFile(join(functions(), 'api/proxy.func/lib/chunks/base.js'), 'utf8');
+    for (const name of ['Problem', 'ConfigError', 'SendError']) {
+      expect(text).toMatch(new RegExp(`\\b(${name}=class|class ${name}) extends Error\\b`));
+    }
+  });
+
   test('sends every path to its function and adds nothing to its query', async () => {
     const { routes } = BuildConfig.parse(
       JSON.parse(await readFile(join(build.outputDirectory, 'config.json'), 'utf8')),
@@ -121,7 +128,7 @@ describe('a cold start of a built function', () => {
       name: 'generate',
       path: '/api/generate',
       json: { provider: 'mistral', prompt: 'Hello' },
-      files: ['generate.js', 'call.js'],
+      files: ['generate.js', 'provider-refusal.js', 'call.js'],
     },
     { name: 'rotate', path: '/api/cron/rotate', files: ['rotate.js', 'rotation-state.js', 'call.js'] },
   ])('that answers $path loads no file that it does not need', async ({ name, path, json, files }) => {
