@@ -1,4 +1,4 @@
-import { serve } from '../lib/app.ts';
+import { serve } from '../lib/serve.ts';
 
 /** Generation, in a function of its own because of the AI SDK. */
 export const { GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS } = serve('/generate');

@@ -1,4 +1,4 @@
-import { serve } from '../lib/app.ts';
+import { serve } from '../lib/serve.ts';
 
 /** The gateway. */
 export const { GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS } = serve('/proxy/:provider/*');

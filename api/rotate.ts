@@ -1,4 +1,4 @@
-import { serve } from '../lib/app.ts';
+import { serve } from '../lib/serve.ts';
 
 /** The scheduled rotation of master keys. */
 export const { GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS } = serve('/cron/rotate');

@@ -1,4 +1,4 @@
-import { serve } from '../lib/app.ts';
+import { serve } from '../lib/serve.ts';
 
 /** Every other route. vercel.json says which function answers which path. */
 export const { GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS } = serve();

@@ -13,11 +13,11 @@ import type { KeyScope } from './keys/key-scope.ts';
 import { lazy } from './lazy.ts';
 import { MAX_KV_CONNECTIONS } from './limits.ts';
 import type { Send } from './outgoing/send.ts';
-import { routes } from './routes.ts';
 import type { ImportMasterKey } from './vault/cipher.ts';
 import type { UnwrapKeys } from './vault/wrapped-keys.ts';
 
-const BASE_PATH = '/api';
+/** Where lib/routes.ts begins. */
+export const BASE_PATH = '/api';
 
 /**
  * The composed app.
@@ -52,12 +52,6 @@ const unwrapKeys: UnwrapKeys = async (wrapped) => (await import('./vault/kms.ts'
 
 const importMasterKey: ImportMasterKey = async (bytes) =>
   (await import('./vault/node-cipher.ts')).importMasterKey(bytes);
-
-/** The handlers of a function file: every route of lib/routes.ts, or only those of the given paths. */
-export function serve(...paths: readonly (typeof routes)[number]['path'][]): FunctionHandlers {
-  const table = routes.filter(({ path }) => paths.length === 0 || paths.includes(path));
-  return forEveryMethod(createRouter(app, table, BASE_PATH));
-}
 
 /** The handlers of a function of one's own, at this path. */
 export function serveRoute(path: string, methods: Routes): FunctionHandlers {

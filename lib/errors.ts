@@ -272,6 +272,13 @@ export const problemCodes = Object.keys(PROBLEMS);
 /** The codes with their status, title and detail, for `docs/errors.md` and its test. */
 export const problemTable: Readonly<Record<ProblemCode, readonly [number, string, string]>> = PROBLEMS;
 
+/** The problem code for a provider's error status. */
+export function refusalCode(status: number): ProblemCode {
+  if (status === 401 || status === 403) return 'key_rejected';
+  if (status === 429) return 'provider_limited';
+  return status >= 400 && status < 500 ? 'provider_refused' : 'provider_error';
+}
+
 /** The Problem that an error is answered with. */
 export function toPublicProblem(error: unknown): Problem {
   if (error instanceof Problem) return error;

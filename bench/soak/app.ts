@@ -3,8 +3,8 @@
 // The line above must stay the first: it wraps the environment before other modules read it.
 import { createWebServer } from '../../dev/http/create-web-server.ts';
 import { LOOPBACK, listen } from '../../dev/http/listen.ts';
-import { serve } from '../../lib/app.ts';
 import { withUserEnv } from '../../lib/process-env/with-user-env.ts';
+import { serve } from '../../lib/serve.ts';
 
 const provider = process.env.OPENAI_BASE_URL ?? '';
 

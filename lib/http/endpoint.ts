@@ -1,11 +1,10 @@
 /** The wrappers of handlers: authentication, then query and body, then the handler, then the journal. */
 import type { ZodType } from 'zod';
 import type { AuditAction } from '../audit/audit-entry.ts';
-import { Problem, toPublicProblem } from '../errors.ts';
+import { Problem, refusalCode, toPublicProblem } from '../errors.ts';
 import { emptyQuery } from '../kv/query.ts';
 import { MAX_JSON_BYTES } from '../limits.ts';
 import { findProvider, type Provider } from '../providers/catalogue.ts';
-import { refusalCode } from '../providers/provider-refusal.ts';
 import type { App, Call, PathParams, UserCall } from './call.ts';
 import { parseInput, readJson } from './json.ts';
 

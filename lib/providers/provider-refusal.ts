@@ -1,6 +1,6 @@
 /** Turns a provider's error answer into a problem. The gateway does not use this: it forwards the provider's answer. */
 import { z } from 'zod';
-import { Problem, type ProblemCode } from '../errors.ts';
+import { Problem, refusalCode } from '../errors.ts';
 import { MAX_PROVIDER_MESSAGE_CHARACTERS } from '../limits.ts';
 
 /** The JSON shapes in which providers send error messages. */
@@ -28,13 +28,6 @@ export function providerRefusal(
     },
     ...(retryAfter ? { headers: { 'retry-after': redact(retryAfter) } } : {}),
   });
-}
-
-/** The problem code for a provider's error status. */
-export function refusalCode(status: number): ProblemCode {
-  if (status === 401 || status === 403) return 'key_rejected';
-  if (status === 429) return 'provider_limited';
-  return status >= 400 && status < 500 ? 'provider_refused' : 'provider_error';
 }
 
 function readMessage(body: string): string | undefined {

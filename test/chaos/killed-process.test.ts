@@ -3,7 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
-import { serve } from '../../lib/app.ts';
+import { serve } from '../../lib/serve.ts';
 import { findTraces } from '../account/store-dump.ts';
 import { type Break, type FaultyStore, startFaultyStore } from '../support/faulty-store.ts';
 import { startWorld, type World } from '../support/start-world.ts';

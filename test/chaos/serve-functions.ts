@@ -4,7 +4,7 @@
  */
 import { createWebServer } from '../../dev/http/create-web-server.ts';
 import { LOOPBACK, listen } from '../../dev/http/listen.ts';
-import { serve } from '../../lib/app.ts';
+import { serve } from '../../lib/serve.ts';
 
 const { GET: handle } = serve();
 process.send?.(`http://${LOOPBACK}:${await listen(createWebServer(handle))}`);

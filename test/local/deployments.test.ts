@@ -26,7 +26,7 @@ afterEach(async () => {
 /** Starts the functions with these variables, as a new process would. */
 async function start(env: Readonly<Record<string, string>>): Promise<void> {
   for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value);
-  functions = (await import('../../lib/app.ts')).serve();
+  functions = (await import('../../lib/serve.ts')).serve();
   ({ withUserEnv } = await import('../../lib/process-env/with-user-env.ts'));
 }
 

@@ -14,7 +14,7 @@ registerHooks({
 });
 
 const [path = '', method = 'GET', address = '', headers = '{}', body] = process.argv.slice(2);
-const { serve } = await import('../../lib/app.ts');
+const { serve } = await import('../../lib/serve.ts');
 const { routes } = await import('../../lib/routes.ts');
 const entry = routes.find((route) => route.path === path);
 if (entry === undefined) throw new Error(`There is no route ${path}.`);

@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { basename, dirname, join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { z } from 'zod';
 import { type VercelBuild, vercelBuild } from '../../dev/vercel/build.ts';
@@ -59,13 +62,20 @@ describe('a build', () => {
     expect(published.filter((file) => elsewhere.test(file))).toEqual([]);
   });
 
-  test('gives a function what it imports and no test, tool or other function', async () => {
+  test('gives a function its bundle and no source, package, test, tool or other function', async () => {
     for (const config of (await filesIn(functions())).filter((file) => file.endsWith('.vc-config.json'))) {
       const directory = join(functions(), dirname(config));
-      const own = (await filesIn(directory)).filter((file) => !file.startsWith('node_modules/'));
-      const rest = own.filter((file) => !/^lib\/|^package\.json$|^\.vc-config\.json$/.test(file));
+      const shared = /^lib\/(serve|chunks\/[\w-]+)\.js$|^package\.json$|^\.vc-config\.json$/;
+      const rest = (await filesIn(directory)).filter((file) => !shared.test(file));
       const handler = dirname(config).replace(/\.func$/, '.js');
       expect(rest.sort()).toEqual([handler, `${handler}.map`]);
+    }
+  });
+
+  test('keeps the names of classes, which the log prints of unexpected errors', async () => {
+    const text = await readFile(join(functions(), 'api/proxy.func/lib/chunks/base.js'), 'utf8');
+    for (const name of ['Problem', 'ConfigError', 'SendError']) {
+      expect(text).toMatch(new RegExp(`\\b(${name}=class|class ${name}) extends Error\\b`));
     }
   });
 
@@ -79,6 +89,72 @@ describe('a build', () => {
     expect(destinationOf('/api/proxy/openai/v1/chat/completions')).toBe('/api/proxy');
     expect(destinationOf('/api/cron/rotate')).toBe('/api/rotate');
     expect(destinationOf('/api/keys/openai')).toBe('/api/userkeys');
+  });
+});
+
+/** Answers one request and prints the names of the files that were loaded for it. */
+const LOAD_FUNCTION = `
+import { registerHooks } from 'node:module';
+const files = [];
+registerHooks({
+  load(url, context, next) {
+    if (url.startsWith('file:')) files.push(url);
+    return next(url, context);
+  },
+});
+const [file, address, method, headers, body] = process.argv.slice(1);
+const handlers = await import(file);
+const response = await handlers[method](new Request(address, { method, headers: JSON.parse(headers), body }));
+await response.arrayBuffer();
+process.on('exit', () => console.log(JSON.stringify({ status: response.status, files })));
+`;
+
+const Loaded = z.object({ status: z.int(), files: z.array(z.string()) });
+
+/** What every function starts with. */
+const START = ['serve.js', 'base.js', 'rolldown-runtime.js'];
+
+describe('a cold start of a built function', () => {
+  test.each([
+    { name: 'userkeys', path: '/api/providers', files: ['providers.js'] },
+    { name: 'userkeys', path: '/api/health', files: ['health.js', 'rotation-state.js', 'call.js'] },
+    {
+      name: 'userkeys',
+      path: '/api/keys',
+      files: ['keys.js', 'stored-keys.js', 'delete-keys.js', 'call.js'],
+    },
+    { name: 'proxy', path: '/api/proxy/openai/v1/models', files: ['call.js'] },
+    {
+      name: 'generate',
+      path: '/api/generate',
+      json: { provider: 'mistral', prompt: 'Hello' },
+      files: ['generate.js', 'provider-refusal.js', 'call.js'],
+    },
+    { name: 'rotate', path: '/api/cron/rotate', files: ['rotate.js', 'rotation-state.js', 'call.js'] },
+  ])('that answers $path loads no file that it does not need', async ({ name, path, json, files }) => {
+    const token = await world.tokenFor('carol');
+    const keys = await serve('userkeys');
+    const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+    for (const provider of ['openai', 'mistral']) {
+      const body = JSON.stringify({ key: newProviderKey() });
+      await fetch(`${keys.url}/api/keys/${provider}`, { method: 'PUT', headers, body });
+    }
+    const directory = join(functions(), 'api', `${name}.func`);
+    const args = [
+      ...[pathToFileURL(join(directory, `api/${name}.js`)).href, `http://127.0.0.1${path}`],
+      json === undefined ? 'GET' : 'POST',
+      JSON.stringify(name === 'rotate' ? { authorization: `Bearer ${world.env.CRON_SECRET}` } : headers),
+      ...(json === undefined ? [] : [JSON.stringify(json)]),
+    ];
+    const { stdout } = await promisify(execFile)(
+      process.execPath,
+      ['--input-type=module', '-e', LOAD_FUNCTION, ...args],
+      { cwd: directory, env: { ...world.env, VERCEL: '1', VERCEL_ENV: 'production' } },
+    );
+    const loaded = Loaded.parse(JSON.parse(stdout));
+    expect(loaded.status).toBe(200);
+    const own = loaded.files.map((url) => basename(new URL(url).pathname));
+    expect(own.sort()).toEqual([`${name}.js`, ...START, ...files].sort());
   });
 });
 
