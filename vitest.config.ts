@@ -11,6 +11,9 @@ const ELSEWHERE = ['**/node_modules/**', 'test/sdks/**'];
 /** What tries to break the service: `npm run test:attacks`. */
 const ATTACKS = ['test/hostile/**/*.test.ts', 'test/chaos/**/*.test.ts'];
 
+/** Suites that change what a process has only once, as `process.env`. Each has a process of its own. */
+const ALONE = ['test/process-env/**/*.test.ts', 'test/telemetry/**/*.test.ts', 'test/secrets/**/*.test.ts'];
+
 export default defineConfig({
   test: {
     projects: [
@@ -19,9 +22,13 @@ export default defineConfig({
         test: {
           name: 'functions',
           include: ['test/**/*.test.ts'],
-          exclude: [...ELSEWHERE, ...ATTACKS, 'test/web/**'],
+          exclude: [...ELSEWHERE, ...ATTACKS, ...ALONE, 'test/web/**'],
+          // Starting a process and loading the packages takes longer than most suites run.
+          isolate: false,
+          setupFiles: 'test/support/share-process.ts',
         },
       },
+      { extends: true, test: { name: 'alone', include: ALONE } },
       {
         extends: true,
         test: {

@@ -8,7 +8,6 @@ import { resolve } from 'node:path';
 import { isLoopback } from '../http/is-loopback.ts';
 import { LOOPBACK, listen } from '../http/listen.ts';
 import { openEmbeddedEngine } from './embedded-engine.ts';
-import { connectRedis } from './redis-connection.ts';
 import { restListener } from './rest.ts';
 
 const TOKEN_BYTES = 24;
@@ -52,9 +51,7 @@ export async function startKv(
     throw new Error('REDIS_URL must be a redis:// address of this machine.');
   }
   const token = options.token ?? randomBytes(TOKEN_BYTES).toString('base64url');
-  const engine = await (redisUrl === undefined
-    ? openEmbedded(options.dataDirectory)
-    : connectRedis(redisUrl));
+  const engine = await (redisUrl === undefined ? openEmbedded(options.dataDirectory) : openRedis(redisUrl));
   const server = createServer(
     { keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS },
     restListener({ engine, token, onRequest }),
@@ -81,6 +78,12 @@ function openEmbedded(dataDirectory: string | undefined) {
   const directory = dataDirectory === undefined ? undefined : resolve(dataDirectory);
   if (directory !== undefined) mkdirSync(directory, { recursive: true, mode: 0o700 });
   return openEmbeddedEngine({ dataDirectory: directory });
+}
+
+/** The client is loaded only here: loading it takes longer than everything else that a start does. */
+async function openRedis(redisUrl: string) {
+  const { connectRedis } = await import('./redis-connection.ts');
+  return connectRedis(redisUrl);
 }
 
 async function stop(server: Server): Promise<void> {
