@@ -36,6 +36,8 @@ export default defineConfig({
           include: ['test/web/**/*.test.ts'],
           exclude: ELSEWHERE,
           globalSetup: 'test/web/support/built-page.ts',
+          // A first page load waits for a browser that starts while others use the processor.
+          testTimeout: 60_000,
         },
       },
       { extends: true, test: { name: 'attacks', include: ATTACKS, exclude: ELSEWHERE } },

@@ -16,7 +16,7 @@ describe.skipIf(chromiumPath === undefined)('limits and activity', () => {
   beforeAll(async () => {
     [site, browser] = await Promise.all([startSite(), launchChromium()]);
     const context = await browser.newContext();
-    context.setDefaultTimeout(10_000);
+    context.setDefaultTimeout(30_000);
     page = await context.newPage();
     page.on('request', (request) => {
       authorization = request.headers().authorization ?? authorization;

@@ -17,7 +17,7 @@ describe.skipIf(chromiumPath === undefined)('on a developer’s machine, the pag
   beforeAll(async () => {
     [site, browser] = await Promise.all([startSite({ env: { DEPLOY_ENV: 'local' } }), launchChromium()]);
     page = await (await browser.newContext()).newPage();
-    page.setDefaultTimeout(10_000);
+    page.setDefaultTimeout(30_000);
     keysPage = createKeysPage(page);
     await keysPage.signIn(site.url, 'alice');
   });

@@ -8,5 +8,5 @@ if (chromiumPath === undefined) {
 }
 
 describe.skipIf(chromiumPath === undefined)('a new user', () => {
-  describeUserJourney(() => startSite(), { start: 60_000, wait: 10_000 });
+  describeUserJourney(() => startSite(), { start: 60_000, wait: 30_000 });
 });

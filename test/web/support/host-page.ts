@@ -25,7 +25,7 @@ export async function openHostPage(
   { app, site }: Embedding,
   { getToken, attributes = {}, content = '', css = '' }: HostPageOptions,
 ): Promise<HostPage> {
-  context.setDefaultTimeout(10_000);
+  context.setDefaultTimeout(30_000);
   const page = await context.newPage();
   await page.exposeFunction('requestToken', getToken);
   await page.goto(`${app.url}/app`);
