@@ -10,6 +10,7 @@ import { loadConfig } from '../../lib/config.ts';
 import { toStream } from '../../lib/outgoing/body.ts';
 import { createUndiciSend } from '../../lib/outgoing/undici-send.ts';
 import { startStages } from '../../lib/telemetry/stages.ts';
+import { importMasterKey } from '../../lib/vault/node-cipher.ts';
 import { deferWrite, forward, openKey, readRecord, verifyToken } from './by-hand-steps.ts';
 
 const CALLERS = 32;
@@ -68,7 +69,11 @@ async function byHand(round: number): Promise<void> {
 }
 
 const deferred: Promise<unknown>[] = [];
-const app = composeApp(loadConfig(), { send: createUndiciSend(), after: (work) => void deferred.push(work) });
+const app = composeApp(loadConfig(), {
+  send: createUndiciSend(),
+  after: (work) => void deferred.push(work),
+  importMasterKey,
+});
 
 async function userkeys(round: number): Promise<void> {
   const step = (part: string) => [part, 'userkeys', round] as const;
