@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { ProviderId } from '../../lib/providers/catalogue.ts';
 import { type Answer, json } from '../support/answers.ts';
@@ -12,15 +11,23 @@ let search: HandlerModule;
 let key: HandlerModule;
 let users = 0;
 let token: string;
+/** The work that a response leaves to the platform. */
+const later: Promise<unknown>[] = [];
+const REQUEST_CONTEXT = Symbol.for('@vercel/request-context');
 
 beforeAll(async () => {
+  const waitUntil = (work: Promise<unknown>) => later.push(work);
+  Reflect.set(globalThis, REQUEST_CONTEXT, { get: () => ({ waitUntil }) });
   world = await startWorld();
   proxy = await import('../../api/proxy.ts');
   generate = await import('../../api/generate.ts');
   search = await import('../../api/userkeys.ts');
   key = await import('../../api/userkeys.ts');
 });
-afterAll(() => world.close());
+afterAll(async () => {
+  Reflect.deleteProperty(globalThis, REQUEST_CONTEXT);
+  await world.close();
+});
 afterEach(() => world.providers.reset());
 
 /** A new user with one valid key that was used once, so that only a status change can cause another write. */
@@ -43,10 +50,9 @@ async function statusOf(provider: ProviderId): Promise<unknown> {
   return status;
 }
 
-/** Waits until KV has received no request for a while, so that writes after a response are done. */
+/** Waits for all writes after a response. */
 async function waitForIdleKv(): Promise<void> {
-  for (let before = -1; before !== world.kv.requests.length; await delay(30))
-    before = world.kv.requests.length;
+  while (later.length > 0) await Promise.all(later.splice(0));
 }
 
 /** How many record writes were attempted. Other writes after a call are not counted. */
