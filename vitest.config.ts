@@ -36,16 +36,15 @@ export default defineConfig({
           include: ['test/web/**/*.test.ts'],
           exclude: ELSEWHERE,
           globalSetup: 'test/web/support/built-page.ts',
-          // A first page load waits for a browser that starts while others use the processor.
-          testTimeout: 60_000,
         },
       },
       { extends: true, test: { name: 'attacks', include: ATTACKS, exclude: ELSEWHERE } },
     ],
-    testTimeout: 30_000,
+    // Three times what the slowest test takes on two cores that others use too. Nothing here tests how fast something is.
+    testTimeout: 60_000,
     // Waiting ends when the condition holds; the default of a second is short for a busy machine.
     expect: { poll: { timeout: 20_000 } },
-    hookTimeout: 60_000,
+    hookTimeout: 120_000,
     // Suites start servers and processes of their own. More files at once make them miss their deadlines on two cores.
     maxWorkers: 2,
     // Looking at the default export of @vercel/kv, which nothing here uses, makes it print a warning.
