@@ -12,6 +12,7 @@ import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { z } from 'zod';
 import { vercelBuild } from '../dev/vercel/build.ts';
+import { percentile } from './samples.ts';
 
 const ROUNDS = 15;
 
@@ -104,7 +105,10 @@ async function saveKeys(build: string): Promise<void> {
 }
 
 const median = (values: readonly number[]) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+  percentile(
+    values.toSorted((a, b) => a - b),
+    0.5,
+  );
 
 const given = process.argv.slice(2).map((directory) => resolve(directory));
 const built = given.length > 0 ? undefined : await vercelBuild();

@@ -7,7 +7,7 @@ import {
   MAX_PROXY_REQUEST_BYTES,
   PROVIDER_IDLE_TIMEOUT_MS,
 } from '../limits.ts';
-import { bodyOf, readBeginning, toStream } from '../outgoing/body.ts';
+import { bodyOf, readBeginning, toStream, watchBody } from '../outgoing/body.ts';
 import type { Answer, Body } from '../outgoing/send.ts';
 import type { Provider } from '../providers/catalogue.ts';
 import { credentialHeader } from '../providers/credential.ts';
@@ -164,16 +164,11 @@ async function readErrorText(
 /** The body, which fails once it is larger than a request may be. */
 function limitBody(body: Body) {
   let length = 0;
-  const limited: Body = {
-    async read() {
-      const chunk = await body.read();
-      length += chunk?.length ?? 0;
-      if (length > MAX_PROXY_REQUEST_BYTES) {
-        throw bodyTooLarge(MAX_PROXY_REQUEST_BYTES, 'received_length_too_large');
-      }
-      return chunk;
-    },
-    cancel: () => body.cancel(),
-  };
+  const limited = watchBody(body, (chunk) => {
+    length += chunk.length;
+    if (length > MAX_PROXY_REQUEST_BYTES) {
+      throw bodyTooLarge(MAX_PROXY_REQUEST_BYTES, 'received_length_too_large');
+    }
+  });
   return { limited, isTooLarge: () => length > MAX_PROXY_REQUEST_BYTES };
 }

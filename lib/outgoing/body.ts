@@ -39,6 +39,24 @@ export async function* chunksOf(body: Body): AsyncGenerator<Uint8Array> {
   }
 }
 
+/** The same chunks. `look` sees each of them first; what it throws fails the read and ends the exchange. */
+export function watchBody(body: Body, look: (chunk: Uint8Array) => void): Body {
+  return {
+    async read() {
+      const chunk = await body.read();
+      if (chunk === undefined) return undefined;
+      try {
+        look(chunk);
+      } catch (error) {
+        await body.cancel();
+        throw error;
+      }
+      return chunk;
+    },
+    cancel: () => body.cancel(),
+  };
+}
+
 export type BodyChange = {
   /** What can be passed on now. */
   push(chunk: Uint8Array): Uint8Array;

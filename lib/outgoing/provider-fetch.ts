@@ -6,7 +6,7 @@ import {
   MAX_PROVIDER_ERROR_BYTES,
   MAX_PROVIDER_EVENT_BYTES,
 } from '../limits.ts';
-import { toStream } from './body.ts';
+import { toStream, watchBody } from './body.ts';
 import { EventEnds } from './event-stream.ts';
 import { type Answer, type Body, type Send, SendError } from './send.ts';
 
@@ -57,17 +57,10 @@ export function limitAnswerBody({ status, headers, body }: Answer): Body {
 type Measure = (chunk: Uint8Array) => { readonly bytes: number; readonly values: number };
 
 function limitSize(maxBytes: number, body: Body, measure: Measure): Body {
-  return {
-    async read() {
-      const chunk = await body.read();
-      if (chunk === undefined) return undefined;
-      const { bytes, values } = measure(chunk);
-      if (bytes <= maxBytes && values <= MAX_JSON_ANSWER_VALUES) return chunk;
-      await body.cancel();
-      throw new SendError('unusable');
-    },
-    cancel: () => body.cancel(),
-  };
+  return watchBody(body, (chunk) => {
+    const { bytes, values } = measure(chunk);
+    if (bytes > maxBytes || values > MAX_JSON_ANSWER_VALUES) throw new SendError('unusable');
+  });
 }
 
 function measureTotal(): Measure {
