@@ -140,9 +140,13 @@ function isUploaded(name: string): boolean {
   return !NOT_UPLOADED.has(name) && !name.startsWith('.env');
 }
 
+/** What tools keep in node_modules, and may change or delete while the tree is linked. */
+const TOOL_CACHES = new Set(['.cache', '.vite', '.vite-temp', '.vitest-cache']);
+
 async function linkTree(from: string, to: string): Promise<void> {
   await mkdir(to);
   for (const entry of await readdir(from, { withFileTypes: true })) {
+    if (TOOL_CACHES.has(entry.name)) continue;
     const [source, target] = [join(from, entry.name), join(to, entry.name)];
     if (entry.isDirectory()) await linkTree(source, target);
     else if (entry.isSymbolicLink()) await cp(source, target, { verbatimSymlinks: true });
